@@ -1,0 +1,1 @@
+"""What all tests share: what this machine can run, and servers that tests need for a while."""
