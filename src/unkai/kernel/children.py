@@ -70,8 +70,9 @@ class Child:
     `argv[0]` is looked up in PATH; the program must stay in the foreground (no
     `--detach`), else the wrong process is watched. The environment is `env` plus
     PATH and LANG only, so that nothing of the caller's leaks in. `open_files` is the
-    soft limit, as far as the hard limit allows. `ready` is a unix socket: the child
-    counts as up once it accepts connections. Times in seconds.
+    soft limit, as far as the hard limit allows. `ready` is a unix socket ("{pid}" in
+    it stands for the child's): the child counts as up once it accepts connections.
+    Times in seconds.
     """
 
     name: str
@@ -388,13 +389,12 @@ def _end(child: Child, process: Process) -> None:
 
 def _wait_ready(child: Child, process: Process) -> None:
     deadline = time.monotonic() + child.ready_timeout
+    door = child.ready and Path(str(child.ready).replace("{pid}", str(process.pid)))
     while alive(process):
-        if child.ready is None or _accepts(child.ready):
+        if door is None or _accepts(door):
             return
         if time.monotonic() > deadline:
-            raise ChildError(
-                f"{child.name} was not ready after {child.ready_timeout:g} s: {_tail(child.log)}"
-            )
+            raise ChildError(f"{child.name} was not ready after {child.ready_timeout:g} s: {_tail(child.log)}")
         time.sleep(0.02)
     raise ChildError(f"{child.name} ended at once: {_tail(child.log)}")
 
