@@ -1,4 +1,4 @@
-"""The import rules of the house, as data. docs/adr/0002-rooms.md says why."""
+"""The import rules of the house, as data. docs/adr/0001-rooms.md says why."""
 
 from dataclasses import dataclass
 
