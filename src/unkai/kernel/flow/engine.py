@@ -203,10 +203,10 @@ class Engine:
         """
 
         def transaction(tx: Tx) -> sa.RowMapping:
-            store.hold(tx, held.id, self.owner, held.row["generation"])
+            store.hold(tx, held.id, self.owner, held.row["generation"], {})
             changes = work(tx)
             if changes:
-                store.hold(tx, held.id, self.owner, held.row["generation"], **changes)
+                store.hold(tx, held.id, self.owner, held.row["generation"], changes)
             row = store.get(tx, held.id)
             assert row is not None
             return row

@@ -5,7 +5,7 @@ It touches the flow's row only if owner, generation and an unexpired lease match
 so whatever follows commits under a valid lease or not at all.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -176,7 +176,7 @@ def renew(tx: Tx, owner: str, lease: float) -> set[str]:
     return ids
 
 
-def hold(tx: Tx, flow_id: str, owner: str, generation: int, **changes: Any) -> None:
+def hold(tx: Tx, flow_id: str, owner: str, generation: int, changes: Mapping[str, Any]) -> None:
     """Write to the flow's row under the lease. Raises LeaseLost when it is not ours any more."""
     touched = tx.count(
         sa.update(flows)
@@ -186,7 +186,7 @@ def hold(tx: Tx, flow_id: str, owner: str, generation: int, **changes: Any) -> N
             flows.c.generation == generation,
             flows.c.lease_until > db_now(),
         )
-        .values(updated_at=utcnow(), **changes)
+        .values({"updated_at": utcnow(), **changes})
     )
     if touched != 1:
         raise LeaseLost(flow_id)
