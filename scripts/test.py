@@ -50,9 +50,7 @@ class Layer:
 def call(command: Sequence[str], seconds: float) -> int:
     """Run in a session of its own, so that all it started ends with it. Returns 124 when it took too long."""
     environment = os.environ | {"PATH": f"{BIN}:{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, start_new_session=True
-    )
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
         return process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -117,9 +115,7 @@ def shell_scripts() -> list[str]:
     """Every file of this repository that a shell runs, by its first line or its name."""
     files = [ROOT / "run", ROOT / ".ci/run"]
     for folder in ("scripts", "src", "benchmarks"):
-        files += [
-            path for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix in ("", ".sh")
-        ]
+        files += [path for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix in ("", ".sh")]
     heads = ((path, path.read_bytes().split(b"\n", 1)[0]) for path in sorted(files))
     return [str(path) for path, line in heads if path.suffix == ".sh" or line.endswith((b"/sh", b"bash"))]
 
