@@ -95,8 +95,8 @@ def default_text(value: Any) -> str:
 def settings_page() -> str:
     text = intro(
         "Settings",
-        """One file and its drop-ins, in the form of oslo.config: groups in brackets, `name = value`, lists with commas or
-        repeated keys. Groups and names are upstream's wherever upstream has the option.""",
+        """One file and its drop-ins, in the form of oslo.config: groups in brackets, `name = value`, lists with
+        commas or repeated keys. Groups and names are upstream's wherever upstream has the option.""",
     )
     by_name: dict[str, list[type[settings.Group]]] = {}
     for group in settings.groups():
@@ -121,8 +121,8 @@ def setting_rows(kind: type[settings.Group]) -> Iterator[tuple[str, str, str, st
 def errors_page() -> str:
     text = intro(
         "Error codes",
-        """What a caller can be told. On the wire each service has upstream's own body; the code stands in logs, in faults
-        and in the dashboard. Words in braces are filled in.""",
+        """What a caller can be told. On the wire each service has upstream's own body; the code stands in logs, in
+        faults and in the dashboard. Words in braces are filled in.""",
     )
     rows = ((code(kind.code), str(kind.status), cell(kind.text), cell(kind.remedy)) for kind in errors.catalogue())
     return text + "\n" + table(("code", "status", "says", "what to do"), rows)
