@@ -61,8 +61,20 @@ class FixedAddress(msgspec.Struct, frozen=True):
     mode: Literal["dhcp", "static", "slaac", "dhcpv6-stateful", "dhcpv6-stateless"] = "dhcp"
 
 
+class MetadataPort(msgspec.Struct, frozen=True):
+    """The localport of a network in OVN (a logical switch port of type localport, named `port_id`) behind which
+    each host answers 169.254.169.254. `addresses` carry the prefix length of their subnet ("10.0.0.2/24")."""
+
+    port_id: str
+    mac: str
+    addresses: list[str]
+
+
 class Interface(msgspec.Struct, frozen=True):
-    """A network card, plugged into the integration bridge under the port's id."""
+    """A network card, plugged into the integration bridge under the port's id.
+
+    `metadata` is the same for every interface of one network; without it the network has no metadata service.
+    """
 
     port_id: str
     network_id: str
@@ -70,6 +82,7 @@ class Interface(msgspec.Struct, frozen=True):
     mtu: int
     model: str = "virtio"
     addresses: list[FixedAddress] = []
+    metadata: MetadataPort | None = None
 
 
 class Hardware(msgspec.Struct, frozen=True):
@@ -125,12 +138,20 @@ class PublicKey(msgspec.Struct, frozen=True):
     type: Literal["ssh", "x509"] = "ssh"
 
 
+class InjectedFile(msgspec.Struct, frozen=True):
+    """A file of the user's for the config drive; `contents` is base64."""
+
+    path: str
+    contents: str
+
+
 class GuestData(msgspec.Struct, frozen=True):
     """What the guest may read about itself by metadata service or config drive (OpenStack and EC2 layouts).
 
+    `hostname` is what the guest shall call itself, with its domain if it has one.
     `user_data` is base64 as the API took it. `revision` grows with every change,
-    so that an older rendering never replaces a newer one. `admin_password` only
-    travels with the first boot and never into the metadata service.
+    so that an older rendering never replaces a newer one. `admin_password` and
+    `files` go into the config drive only, never into the metadata service.
     """
 
     server_id: str
@@ -154,3 +175,4 @@ class GuestData(msgspec.Struct, frozen=True):
     public_ipv4: str = ""
     random_seed: str = ""
     devices: list[dict[str, object]] = []
+    files: list[InjectedFile] = []

@@ -108,7 +108,13 @@ class Diagnostics(msgspec.Struct, frozen=True, tag="guest.diagnostics"):
     server_id: str
 
 
-Question = ConsoleOutput | Uptime | Diagnostics
+class GuestPassword(msgspec.Struct, frozen=True, tag="guest.password"):
+    """What the guest posted to its metadata service, encrypted for its key. Answer: {"password": str}"""
+
+    server_id: str
+
+
+Question = ConsoleOutput | Uptime | Diagnostics | GuestPassword
 
 
 class Ask(msgspec.Struct, frozen=True):
