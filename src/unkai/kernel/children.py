@@ -114,7 +114,7 @@ class Process:
 @dataclass(frozen=True, slots=True)
 class Status:
     """One row for `unkai status`. `dead` means that a record is there and its process is not. `since` is Unix
-    time, `memory` the resident bytes; both 0 unless running."""
+    time, `memory` the resident bytes of its session; both 0 unless running."""
 
     name: str
     state: Literal["running", "stopped", "dead"]
@@ -495,8 +495,12 @@ def _boot_time() -> float:
     return 0.0
 
 
-def _resident(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0
+def _resident(session: int) -> int:
+    """Resident bytes of a whole session: a child may be two processes, one that keeps the other."""
+    total = 0
+    for entry in os.scandir("/proc"):
+        found = _stat(int(entry.name)) if entry.name.isdigit() else None
+        if found is not None and found.session == session:
+            with contextlib.suppress(OSError):
+                total += int(Path(entry.path, "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return total

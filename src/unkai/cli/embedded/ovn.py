@@ -30,7 +30,6 @@ import contextlib
 import json
 import re
 import shutil
-import socket
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,7 +37,7 @@ from typing import Literal
 
 from unkai.cli.embedded import external
 from unkai.cli.embedded.external import External
-from unkai.cli.embedded.tools import HostError, run
+from unkai.cli.embedded.tools import HostError, answers, run
 from unkai.kernel import children
 from unkai.kernel.children import Child, Status, Supervisor
 
@@ -175,7 +174,7 @@ def specifications(options: Options) -> list[Child]:
     controller = _daemon(options, "controller", "ovn-controller", sockets.ovs)
     if not sockets.system:
         return [north, south, northd, configuration, switch, controller]
-    if any(_answers(path) for path in options.system_ovn.glob("ovn-controller.*.ctl")):
+    if any(answers(path) for path in options.system_ovn.glob("ovn-controller.*.ctl")):
         return [north, south, northd]
     return [north, south, northd, controller]
 
@@ -223,7 +222,7 @@ def _sockets(options: Options) -> _Sockets:
     root = options.directory.absolute()
     # Ours stays ours: a system Open vSwitch that came up after our own does not change what `stop` has to end.
     ours = children.adopt(Child("vswitchd", (), root / "children")) is not None
-    system = not ours and _answers(options.system_ovs / "db.sock")
+    system = not ours and answers(options.system_ovs / "db.sock")
     rundir = options.system_ovs if system else root / "run"
     return _Sockets(
         northbound=f"unix:{root / 'nb' / 'nb.sock'}",
@@ -249,16 +248,6 @@ def _datapath(options: Options) -> Literal["system", "netdev"]:
     except HostError:
         return "netdev"
     return "system"
-
-
-def _answers(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        client.settimeout(1.0)
-        try:
-            client.connect(str(path))
-        except OSError:
-            return False
-    return True
 
 
 # ---- checks ---------------------------------------------------------------------------------------

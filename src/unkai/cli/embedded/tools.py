@@ -1,9 +1,11 @@
-"""Running the machine's own tools (ip, nft, ovs-vsctl, ...): arguments as lists, never a shell."""
+"""Talking to the machine: running its tools (ip, nft, ovs-vsctl, ...) without a shell, asking its sockets."""
 
+import socket
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-__all__ = ["HostError", "run"]
+__all__ = ["HostError", "answers", "run"]
 
 
 class HostError(Exception):
@@ -27,3 +29,14 @@ def run(
     if done.returncode != 0:
         raise HostError(f"{' '.join(argv)}: {done.stderr.strip() or f'exit status {done.returncode}'}")
     return done.stdout
+
+
+def answers(path: Path) -> bool:
+    """Whether somebody accepts connections on this unix socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(1.0)
+        try:
+            client.connect(str(path))
+        except OSError:
+            return False
+    return True
