@@ -117,6 +117,7 @@ class Application:
                 context=context,
                 version=version,
                 body_limit=route.body_limit or self._limit,
+                peer=req.scope.get("unkai.peer"),
             )
             response = await route.handler(request)
         except ClientGone:
@@ -197,7 +198,8 @@ class Application:
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in req.scope["headers"]}
         context = _anonymous(headers)
         path = req.scope["path"]
-        room = next((r for r in self._rooms if path == r.prefix or path.startswith(r.prefix + "/")), None)
+        # The last room is the front door, whose empty prefix takes what no other room has.
+        room = next((r for r in self._rooms if path == r.prefix or path.startswith(r.prefix + "/")), self._rooms[-1])
         refusal: Exception = error
         if isinstance(error, falcon.HTTPMethodNotAllowed):
             refusal = MethodNotAllowed(
@@ -205,18 +207,11 @@ class Application:
             )
         elif isinstance(error, falcon.HTTPNotFound | falcon.HTTPBadRequest | falcon.HTTPRouteNotFound):
             refusal = NotFound()
-        if room is None:
-            status = refusal.status if isinstance(refusal, ApiError) else 500
-            response = reply({"error": {"code": status, "message": str(refusal), "title": "Not Found"}}, status)
-            resp.status = status
-            resp.data = response.body
-            resp.content_type = "application/json"
-            return
         extra = dict(room.headers)
         try:
             if room.versions is not None:
                 extra.update(room.versions.answer_headers(room.versions.negotiate(headers)))
-            if "x-auth-token" not in headers and isinstance(refusal, NotFound) and room.name != "identity":
+            if "x-auth-token" not in headers and isinstance(refusal, NotFound) and room.prefix:
                 # Upstream authenticates before it routes.
                 refusal = Unauthorized(headers=self._challenge())
         except ApiError as not_acceptable:

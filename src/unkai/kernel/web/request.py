@@ -125,7 +125,10 @@ class Query:
 
 
 class Request:
-    """One request, after routing, version negotiation and authentication."""
+    """One request, after routing, version negotiation and authentication.
+
+    `peer` is who is at the other end of the connection, where the listener knows (node channel); never from a header.
+    """
 
     def __init__(
         self,
@@ -141,6 +144,7 @@ class Request:
         context: Context,
         version: Version = _FIRST,
         body_limit: int,
+        peer: Any = None,
     ) -> None:
         self.kit = kit
         self.method = method
@@ -152,6 +156,7 @@ class Request:
         self.body = body
         self.context = context
         self.version = version
+        self.peer = peer
         self._body_limit = body_limit
 
     def at_least(self, minor: int, major: int | None = None) -> bool:
