@@ -452,19 +452,23 @@ def _write_record(child: Child, process: Process) -> None:
 def _find_marked(child: Child) -> Process | None:
     wanted = f"{_MARK}={child.mark}".encode()
     for entry in os.scandir("/proc"):
-        if not entry.name.isdigit():
-            continue
-        pid = int(entry.name)
-        try:
-            if wanted not in Path(entry.path, "environ").read_bytes().split(b"\0"):
-                continue
-        except OSError:
-            continue
-        found = _stat(pid)
+        found = _stat(int(entry.name)) if entry.name.isdigit() else None
         # What a child starts itself may inherit the mark; only the child leads its session.
-        if found is not None and found.session == pid and found.state not in "ZX":
-            return Process(child.name, pid, found.started, _boot_id())
+        if found is None or found.session != int(entry.name) or found.state in "ZX":
+            continue
+        if wanted in _environment(int(entry.name)):
+            return Process(child.name, int(entry.name), found.started, _boot_id())
     return None
+
+
+def _environment(pid: int) -> list[bytes]:
+    with contextlib.suppress(OSError):
+        for _ in range(20):
+            content = Path(f"/proc/{pid}/environ").read_bytes()
+            if content:
+                return content.split(b"\0")
+            time.sleep(0.001)  # empty for a moment in the middle of an exec
+    return []
 
 
 @dataclass(frozen=True, slots=True)
