@@ -23,7 +23,7 @@ from unkai.kernel.ids import new_request_id, valid_request_id
 from unkai.kernel.kit import Kit
 from unkai.kernel.settings import Group, option
 from unkai.kernel.web.microversion import Version
-from unkai.kernel.web.request import Body, Query, Request, Response, reply
+from unkai.kernel.web.request import Body, Query, Request, Response
 from unkai.kernel.web.routing import ErrorView, Room, Route
 
 _log = log.get(__name__)
@@ -211,7 +211,7 @@ class Application:
         try:
             if room.versions is not None:
                 extra.update(room.versions.answer_headers(room.versions.negotiate(headers)))
-            if "x-auth-token" not in headers and isinstance(refusal, NotFound) and room.prefix:
+            if "x-auth-token" not in headers and isinstance(refusal, NotFound) and room.prefix not in ("", "/identity"):
                 # Upstream authenticates before it routes.
                 refusal = Unauthorized(headers=self._challenge())
         except ApiError as not_acceptable:

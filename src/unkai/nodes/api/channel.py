@@ -4,6 +4,7 @@ from functools import partial
 
 import msgspec
 
+from unkai.contracts.channel import CAPABILITY, ProgressReply, Registered
 from unkai.contracts.reports import Heartbeat, HostReport
 from unkai.contracts.steps import Answer, Ask, Order, PollReply, PollRequest, Progress, StepResult, Work
 from unkai.kernel.clock import monotonic
@@ -34,10 +35,10 @@ async def post_register(req: Request) -> Response:
         raise NotYourBusiness(what=f"report for {report.host}")
     await req.kit.db.run(register, req.kit, report)
     return reply(
-        {
-            "heartbeat_seconds": req.kit.settings[NodesDefault].report_interval,
-            "lease_seconds": req.kit.settings[NodeChannel].step_lease_seconds,
-        }
+        Registered(
+            heartbeat_seconds=req.kit.settings[NodesDefault].report_interval,
+            lease_seconds=req.kit.settings[NodeChannel].step_lease_seconds,
+        )
     )
 
 
@@ -97,7 +98,7 @@ async def post_progress(req: Request) -> Response:
         cancel = await req.kit.db.run(flow_hosts.progress, host, step_id, progress.generation, what, seconds)
     except flow_hosts.StaleStep:
         raise StaleWork(step_id=step_id) from None
-    return reply({"cancel": cancel})
+    return reply(ProgressReply(cancel=cancel))
 
 
 async def post_result(req: Request) -> Response:
@@ -139,7 +140,7 @@ async def get_wanted(req: Request) -> Response:
 async def get_image(req: Request) -> Response:
     host = calling_host(req)
     image_id = req.params["image_id"]
-    check_image_capability(req.kit, req.headers.get("x-unkai-capability", ""), image_id, host)
+    check_image_capability(req.kit, req.headers.get(CAPABILITY.lower(), ""), image_id, host)
     read = req.kit.get(Hooks).images
     if read is None:
         raise NotFound

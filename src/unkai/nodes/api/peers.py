@@ -4,11 +4,10 @@ import os
 
 import msgspec
 
+from unkai.contracts.channel import HOST
 from unkai.kernel.web import Request
 from unkai.kernel.web.listener import UnixPeer
 from unkai.nodes.errors import UnknownPeer
-
-_HOST_HEADER = "x-unkai-host"
 
 
 class InProcessPeer(msgspec.Struct, frozen=True):
@@ -27,7 +26,7 @@ def calling_host(req: Request) -> str:
     if isinstance(peer, InProcessPeer):
         return peer.host
     if isinstance(peer, UnixPeer) and peer.uid in (0, os.getuid()):
-        host = req.headers.get(_HOST_HEADER, "")
+        host = req.headers.get(HOST.lower(), "")
         if host:
             return host
     raise UnknownPeer
