@@ -3,12 +3,15 @@
 The pages are what the code says about itself, so that they cannot lie; tests/docs compares them.
 """
 
+import asyncio
 import dataclasses
+import functools
 import importlib
 import inspect
 import pkgutil
 import re
 import sys
+import tempfile
 import textwrap
 import types
 import typing
@@ -23,6 +26,7 @@ from unkai.kernel import errors, settings
 from unkai.kernel.web.routing import Room, Route
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "reference"
+SILENT_NAMES = ("", "handler", "handle", "respond", "inner", "wrapper", "<lambda>")
 HEAD = "<!-- Written by ./run reference from the code. Change it there. -->\n\n"
 
 
@@ -33,10 +37,23 @@ def import_everything() -> None:
             importlib.import_module(module.name)
 
 
+@functools.cache
 def rooms() -> tuple[Room, ...]:
+    """The rooms as a cloud in a scratch folder builds them, and what belongs to no service."""
     from unkai import cloud
 
-    return tuple(sorted(cloud.rooms(), key=lambda room: room.prefix))
+    async def assemble() -> list[Room]:
+        with tempfile.TemporaryDirectory(prefix="unkai-reference-") as folder:
+            values = settings.defaults(cloud.CloudOptions(state_path=Path(folder)))
+            cloud.modules()  # their tables
+            db = cloud.open_database(values)
+            db.create_all()
+            db.close()
+            built = cloud.build(values, config_dir=Path(folder))
+            built.kit.db.close()
+            return [*built.rooms, cloud._front(built.rooms)]
+
+    return tuple(sorted(asyncio.run(assemble()), key=lambda room: room.prefix))
 
 
 def intro(title: str, text: str) -> str:
@@ -217,15 +234,19 @@ def route_row(route: Route) -> tuple[str, str, str, str]:
     versions = ""
     if route.since or route.until:
         versions = f"{route.since or ''} – {route.until or ''}".strip()
-    does = first_paragraph(handler_doc(route.handler))
+    does = handler_doc(route.handler)
     return route.method, code(route.path or "/"), versions, cell(does if route.auth else f"{does} (No token.)")
 
 
-def handler_doc(handler: Callable[..., Any]) -> str | None:
-    """What a handler says about itself; a partial speaks for its function."""
-    while hasattr(handler, "func"):
+def handler_doc(handler: Callable[..., Any]) -> str:
+    """What a handler says about itself; without a docstring its name speaks ("list_servers"). A partial speaks for
+    its function. "" when there is neither."""
+    while isinstance(handler, functools.partial):
         handler = handler.func
-    return handler.__doc__
+    if handler.__doc__:
+        return first_paragraph(handler.__doc__)
+    name = getattr(handler, "__name__", "").strip("_")
+    return "" if name in SILENT_NAMES else f"{name.replace('_', ' ').capitalize()}."
 
 
 BUILDERS: dict[str, Callable[[], str]] = {

@@ -85,4 +85,4 @@ def test_every_route_says_what_it_does(reference: Any) -> None:
         for route in room.routes
         if not reference.handler_doc(route.handler)
     ]
-    assert not silent, "handlers without a docstring:\n" + "\n".join(silent)
+    assert not silent, "handlers with neither a docstring nor a name that says something:\n" + "\n".join(silent)

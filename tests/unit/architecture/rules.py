@@ -23,8 +23,8 @@ NODE_MAY_USE_OF_KERNEL = frozenset({"log", "settings", "errors", "children", "id
 
 # A library with one home, so that it can be replaced, or left out of a process that does not need it.
 HOMES: dict[str, tuple[str, ...]] = {
-    "sqlalchemy": ("kernel", "*.store"),
-    "alembic": ("kernel", "cli"),
+    "sqlalchemy": ("kernel", "migrations", "*.store"),
+    "alembic": ("migrations",),
     "psycopg": ("kernel",),
     "falcon": ("kernel", "cloud", "*.api"),
     "uvicorn": ("kernel", "cli", "cloud", "nodes", "node"),
@@ -71,6 +71,8 @@ def _inside(source: str, target: list[str]) -> str | None:
         return _node(target)
     if other == "kernel" or other == "contracts":
         return None
+    if room == "migrations":
+        return None  # the schema is that of all rooms together
     if room == "cli":
         return None  # the command assembles, starts and asks everything
     if other in ("cli", "cloud"):
@@ -95,7 +97,7 @@ def _room_to_room(room: str, target: list[str], source: str) -> str | None:
     if other not in ROOMS:
         return f"{other} is no room"
     if room == "cloud":
-        return None if target[1:2] == ["room"] else "cloud.py uses only room.py of a room"
+        return None if target[1:2] in (["room"], ["service"]) else "cloud.py uses only room.py and service of a room"
     if room not in ROOMS:
         return f"{room} is no room and imports one (from {source})"
     if ROOMS.index(other) < ROOMS.index(room):
