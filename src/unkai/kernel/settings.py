@@ -110,12 +110,19 @@ def read(paths: Iterable[Path]) -> dict[tuple[str, str], list[str]]:
     return merged
 
 
-def load(paths: Iterable[Path], known: Iterable[type[Group]] | None = None) -> Settings:
+def load(
+    paths: Iterable[Path],
+    known: Iterable[type[Group]] | None = None,
+    overrides: Mapping[tuple[str, str], str] | None = None,
+) -> Settings:
     """Read files into the known groups. Options nobody declared are listed in `Settings.unknown`.
+
+    `overrides` (of the command line, by group and option) win over the files.
 
     Raises SettingsError naming group and option when a value does not fit its type.
     """
     raw = read(paths)
+    raw.update({key: [text] for key, text in (overrides or {}).items()})
     values: dict[type[Group], Group] = {}
     used: set[tuple[str, str]] = set()
     for kind in known if known is not None else groups():

@@ -24,6 +24,9 @@ from unkai.kernel import metrics
 P = ParamSpec("P")
 T = TypeVar("T")
 
+# What a caller may catch when the database is in trouble.
+StoreError = sa.exc.SQLAlchemyError
+
 # One MetaData for all rooms: migrations and create_all see the whole schema.
 tables = sa.MetaData(
     naming_convention={

@@ -2,12 +2,10 @@
 
 import asyncio
 
-import sqlalchemy as sa
-
 from unkai.kernel import log
 from unkai.kernel.flow import hosts as flow_hosts
 from unkai.kernel.kit import Kit
-from unkai.kernel.store import Tx
+from unkai.kernel.store import StoreError, Tx
 from unkai.nodes import store
 from unkai.nodes.settings import NodesDefault
 
@@ -39,7 +37,7 @@ async def flush_forever(kit: Kit) -> None:
         if heard:
             try:
                 await kit.db.run(store.beat, heard)
-            except sa.exc.SQLAlchemyError:
+            except StoreError:
                 _log.exception("heartbeats cannot be written")
 
 
@@ -55,7 +53,7 @@ async def bury_forever(kit: Kit) -> None:
             failed = await kit.db.run(_bury, down_after)
             if failed:
                 _log.warning("steps of dead hosts failed", steps=failed)
-        except sa.exc.SQLAlchemyError:
+        except StoreError:
             _log.exception("dead hosts cannot be looked for")
         await asyncio.sleep(_DEAD)
 
