@@ -33,7 +33,8 @@ HEAD = "<!-- Written by ./run reference from the code. Change it there. -->\n\n"
 def import_everything() -> None:
     """Groups of options and errors are known once their modules are. Raises ImportError."""
     for module in pkgutil.walk_packages(unkai.__path__, "unkai."):
-        if not module.name.endswith("__main__"):
+        # Programs, and what only alembic can run, declare nothing.
+        if not module.name.endswith("__main__") and not module.name.startswith("unkai.migrations."):
             importlib.import_module(module.name)
 
 
@@ -155,10 +156,13 @@ def cli() -> click.Command:
 
 
 def commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
-    """Depth first: ("unkai up", command)."""
+    """Depth first: ("unkai up", command). Groups that load their verbs when asked are asked."""
     yield name, command
     if isinstance(command, click.Group):
-        for verb, child in sorted(command.commands.items()):
+        context = click.Context(command, info_name=name)
+        for verb in sorted(command.list_commands(context)):
+            child = command.get_command(context, verb)
+            assert child is not None, verb
             yield from commands(child, f"{name} {verb}")
 
 

@@ -97,6 +97,9 @@ def test_every_folder_is_a_known_part() -> None:
         ("compute.service", "unkai.node.simulated", False),
         ("compute.service", "unkai.cloud", False),
         ("cli.up", "unkai.cloud", True),
+        ("migrations.env", "unkai.cloud", True),
+        ("migrations.env", "unkai.compute.store", False),
+        ("cloud", "unkai.migrations", False),
         ("compute.store", "sqlalchemy", True),
         ("compute.store.servers", "sqlalchemy", True),
         ("compute.service", "sqlalchemy", False),
@@ -131,5 +134,5 @@ def test_the_linter_knows_the_same_order() -> None:
     settings = tomllib.loads((SOURCE.parents[1] / "pyproject.toml").read_text())
     (layers,) = (c["layers"] for c in settings["tool"]["importlinter"]["contracts"] if c["id"] == "layers")
     names = [layer.strip("()") for layer in layers]
-    assert names[:2] == ["cli", "cloud"]
-    assert names[2:-1] == list(rules.ROOMS)
+    assert names[:3] == ["cli", "migrations", "cloud"]
+    assert names[3:-1] == list(rules.ROOMS)
