@@ -71,8 +71,6 @@ def _inside(source: str, target: list[str]) -> str | None:
         return _node(target)
     if other == "kernel" or other == "contracts":
         return None
-    if room == "migrations":
-        return None  # the schema is that of all rooms together
     if room == "cli":
         return None  # the command assembles, starts and asks everything
     if room == "migrations":
