@@ -59,6 +59,13 @@ class Settings:
         assert isinstance(value, group)
         return value
 
+    def value(self, group: str, name: str) -> Any:
+        """An option that another part of the house declares, by its name in the file. Raises KeyError."""
+        for kind in groups():
+            if kind.group_name == group and any(field.name == name for field in dataclasses.fields(kind)):  # type: ignore[arg-type,unused-ignore]
+                return getattr(self[kind], name)
+        raise KeyError(f"[{group}] {name}")
+
 
 def defaults(*overrides: Group) -> Settings:
     """Settings without a file; `overrides` are whole groups (tests, simulated clouds)."""
