@@ -11,9 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from unkai.kernel import log, metrics
+from unkai import front
+from unkai.kernel import log
 from unkai.kernel.flow.engine import Engine
 from unkai.kernel.kit import Kit
 from unkai.kernel.policy import Policy, read_overrides
@@ -21,7 +20,7 @@ from unkai.kernel.quota import Quota
 from unkai.kernel.settings import Group, Settings, option
 from unkai.kernel.store import Database
 from unkai.kernel.wake import Wake
-from unkai.kernel.web import ErrorView, Request, Response, Room, Route, reply
+from unkai.kernel.web import Room
 from unkai.kernel.web.app import Application
 
 _log = log.get(__name__)
@@ -74,12 +73,14 @@ class Cloud:
     def __init__(self, settings: Settings, db: Database, wake: Wake, only: Sequence[str], config_dir: Path) -> None:
         self.kit = Kit(db=db, wake=wake, settings=settings, policy=Policy(()), quota=Quota(()))
         self.rooms: list[Room] = [module.build(self.kit) for module in modules(only)]
+        public = [room for room in self.rooms if room.name != _CHANNEL]
+        door = front.build(public)
+        self.rooms.append(door)
         overrides = read_overrides([config_dir / settings[PolicyOptions].policy_file])
         self.kit.policy = Policy((rule for room in self.rooms for rule in room.policies), overrides)
         self.kit.quota = Quota(resource for room in self.rooms for resource in room.quotas)
         self._introduce(only)
-        public = [room for room in self.rooms if room.name != _CHANNEL]
-        self.public = Application(self.kit, [*public, _front(public)]).asgi
+        self.public = Application(self.kit, [*public, door]).asgi
         self.channel = Application(self.kit, [room for room in self.rooms if room.name == _CHANNEL]).asgi
         self.engine = Engine(db, wake, [kind for room in self.rooms for kind in room.flows(self.kit)])
 
@@ -114,37 +115,3 @@ def build(settings: Settings, *, only: Sequence[str] = ROOMS, config_dir: Path =
     """Needs the tables to exist, and a running event loop for the bells. Raises PolicyError."""
     wake = Wake()
     return Cloud(settings, open_database(settings, wake), wake, only, config_dir)
-
-
-# ---- the front door: what belongs to no service --------------------------------------------------------------------
-
-
-async def _health(req: Request) -> Response:
-    """Answers 200 only when the database does."""
-    await req.kit.db.read(lambda tx: tx.conn.exec_driver_sql("SELECT 1").scalar())
-    return reply({"status": "ok"})
-
-
-async def _metrics(req: Request) -> Response:
-    return Response(200, metrics.render(), content_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-def _front(rooms: Sequence[Room]) -> Room:
-    async def services(req: Request) -> Response:
-        return reply({"services": {room.name: req.base_url + room.prefix for room in rooms}})
-
-    return Room(
-        name="front",
-        prefix="",
-        routes=(
-            Route("GET", "/", services, auth=False),
-            Route("GET", "/healthz", _health, auth=False),
-            Route("GET", "/metrics", _metrics, auth=False),
-        ),
-        render_error=_front_error,
-    )
-
-
-def _front_error(view: ErrorView) -> tuple[str, bytes]:
-    body = {"error": {"code": view.status, "title": view.title, "message": view.message}}
-    return "application/json", msgspec.json.encode(body)

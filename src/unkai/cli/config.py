@@ -13,13 +13,15 @@ _DEFAULT = (Path("/etc/unkai/unkai.conf"), Path("/etc/unkai/conf.d"))
 
 def config_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Adds `--config`, repeatable (without it /etc/unkai is read), and `--state`."""
-    function = click.option("--state", type=click.Path(path_type=Path), help="Overrides [DEFAULT] state_path.")(function)
+    function = click.option("--state", type=click.Path(path_type=Path), help="Overrides [DEFAULT] state_path.")(
+        function
+    )
     return click.option(
         "--config",
         "config_files",
         multiple=True,
         type=click.Path(path_type=Path, exists=True),
-        help="Configuration file or folder of *.conf; repeatable, later ones win. nova.conf and its like are read as is.",
+        help="Configuration file or folder of *.conf; repeatable, later ones win. nova.conf is read as it is.",
     )(function)
 
 

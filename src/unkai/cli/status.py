@@ -72,6 +72,6 @@ def _print(found: dict[str, Any]) -> None:
     for host in found["hosts"]:
         console.print(f"host {host['host']}: {'up' if host['up'] else 'DOWN'}, {host['status']}")
     console.print(
-        f"servers: {found['servers']}   unfinished flows: {found['flows']}   changes on their way to OVN: {found['pending']}"
+        f"servers: {found['servers']}   unfinished flows: {found['flows']}   changes not yet in OVN: {found['pending']}"
     )
     console.print("healthy" if found["healthy"] else "NOT healthy")

@@ -17,8 +17,15 @@ _IMAGES = {"tiny": ("cirros", "tiny.qcow2"), "debian": ("debian-12", "debian.qco
 @click.option("--simulate", type=click.IntRange(1, 20000), metavar="N", help="N simulated hosts, no root, no QEMU.")
 @click.option("--directory", type=click.Path(path_type=Path), help="The cloud's directory.")
 @click.option("--port", type=int, default=5000, show_default=True, help="Port of the public APIs.")
-@click.option("--image", "images", multiple=True, type=click.Choice(list(_IMAGES)), default=("tiny",), show_default=True,
-              help="Guest images to have; built from Debian packages when missing.")  # fmt: skip
+@click.option(
+    "--image",
+    "images",
+    multiple=True,
+    type=click.Choice(list(_IMAGES)),
+    default=("tiny",),
+    show_default=True,
+    help="Guest images to have; built from Debian packages when missing.",
+)
 def up(simulate: int | None, directory: Path | None, port: int, images: tuple[str, ...]) -> None:
     """Start the cloud on this machine, or make sure that it runs."""
     place = Place(directory or default_directory(), port)
@@ -33,7 +40,9 @@ def up(simulate: int | None, directory: Path | None, port: int, images: tuple[st
         _start(place, images, say)
     _tell_clients(place, say)
     say(f"the cloud is up: {place.endpoint}")
-    click.echo("\n  openstack --os-cloud unkai-demo server create --image cirros --flavor m1.tiny --network private vm1\n")
+    click.echo(
+        "\n  openstack --os-cloud unkai-demo server create --image cirros --flavor m1.tiny --network private vm1\n"
+    )
 
 
 class _Clock:

@@ -77,7 +77,9 @@ def _inside(source: str, target: list[str]) -> str | None:
         return None if other == "cloud" else "migrations know the rooms only through cloud.py, which imports them all"
     if other == "migrations":
         return "only the command migrates"
-    if other in ("cli", "cloud"):
+    if other == "front" and room == "cloud":
+        return None
+    if other in ("cli", "cloud", "front"):
         return f"{other} is above {room}"
     if other == "node":
         return None if room == "cloud" else "only the command and cloud.py start what runs on a host"
@@ -98,7 +100,7 @@ def _room_to_room(room: str, target: list[str], source: str) -> str | None:
     other = target[0]
     if other not in ROOMS:
         return f"{other} is no room"
-    if room == "cloud":
+    if room in ("cloud", "front"):
         return None if target[1:2] in (["room"], ["service"]) else "cloud.py uses only room.py and service of a room"
     if room not in ROOMS:
         return f"{room} is no room and imports one (from {source})"

@@ -58,9 +58,7 @@ class Api:
         servers = self.call("GET", "/compute/v2.1/servers?all_tenants=1")["servers"]
         work = self.call("GET", "/unkai/v1/work")
         return {
-            "hosts": [
-                {"host": row["host"], "up": row["state"] == "up", "status": row["status"]} for row in services
-            ],
+            "hosts": [{"host": row["host"], "up": row["state"] == "up", "status": row["status"]} for row in services],
             "servers": len(servers),
             "flows": work["flows"],
             "pending": work["pending"],

@@ -1,11 +1,11 @@
 """Where everything of an embedded cloud lies, and the configuration file it is given.
 
-    unkai.conf         written once, then the operator's
-    credentials.json   the generated passwords, for root only
-    control/           the control plane's own: database, images, sockets (user `unkai`)
-    node/              the agent's: instances and their base images (root)
-    ovn/, libvirt/     the daemons' own
-    children/          records, locks and logs of the processes
+unkai.conf         written once, then the operator's
+credentials.json   the generated passwords, for root only
+control/           the control plane's own: database, images, sockets (user `unkai`)
+node/              the agent's: instances and their base images (root)
+ovn/, libvirt/     the daemons' own
+children/          records, locks and logs of the processes
 """
 
 import os

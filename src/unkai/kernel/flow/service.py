@@ -109,3 +109,9 @@ def view(row: sa.RowMapping) -> FlowView:
         updated_at=row["updated_at"],
         failure=None if failure is None else msgspec.convert(failure, Failure),
     )
+
+
+def count_unfinished(tx: Tx) -> int:
+    return int(
+        tx.scalar(sa.select(sa.func.count()).select_from(store.flows).where(store.flows.c.state.in_(store.ACTIVE)))
+    )

@@ -69,7 +69,8 @@ class Application:
         self._public = kit.settings[WebOptions].public_endpoint.rstrip("/")
         self._falcon = falcon.asgi.App()
         self._falcon.req_options.strip_url_path_trailing_slash = True
-        self._falcon.add_error_handler(Exception, self._unrouted)
+        # Falcon has a handler of its own for its errors, which would win over one for Exception.
+        self._falcon.add_error_handler((falcon.HTTPError, Exception), self._unrouted)
         for room in self._rooms:
             paths: dict[str, list[Route]] = {}
             for route in room.routes:

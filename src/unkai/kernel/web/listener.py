@@ -47,6 +47,8 @@ def _config(app: Any, **kw: Any) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         lifespan="off",
+        interface="asgi3",
+        proxy_headers=False,
         server_header=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=10,
