@@ -1,6 +1,6 @@
 """P7: create to ACTIVE of a real guest, over libvirt's own define-and-start of the same domain in the same run.
 
-The twin is the domain that the cloud itself defined, read back from libvirt: same hardware, its own names, and disks on
+The twin is the domain that the cloud itself defined, read back from libvirt: same hardware, its own names, disks on
 the same base image. So the ratio is what the cloud adds: API, scheduling, ledger, network, disks, config drive.
 """
 
@@ -18,6 +18,7 @@ from statistics import median
 from typing import Any
 
 import libvirt
+
 from api import Api
 from clouds import Cloud, scratch
 from report import Row
