@@ -10,7 +10,6 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 import guest  # noqa: E402
-
 import light  # noqa: E402
 import lists  # noqa: E402
 import report  # noqa: E402

@@ -95,7 +95,7 @@ def lint(extra: Sequence[str], seconds: float) -> Tally:
         "ruff": ["ruff", "check", "--no-cache", *python],
         "mypy --strict": ["mypy", "--cache-dir", str(CACHE / "mypy")],
         "import-linter": ["lint-imports", "--no-cache"],
-        "shellcheck": ["shellcheck", "-x", *shell_scripts()],
+        "shellcheck": ["shellcheck", "-x", "--severity=warning", *shell_scripts()],
     }
     end = time.monotonic() + seconds
     tally = Tally()
@@ -114,7 +114,7 @@ def lint(extra: Sequence[str], seconds: float) -> Tally:
 def shell_scripts() -> list[str]:
     """Every file of this repository that a shell runs, by its first line or its name."""
     files = [ROOT / "run", ROOT / ".ci/run"]
-    for folder in ("scripts", "src", "benchmarks"):
+    for folder in ("scripts", "src", "benchmarks", "guests"):
         files += [path for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix in ("", ".sh")]
     heads = ((path, path.read_bytes().split(b"\n", 1)[0]) for path in sorted(files))
     return [str(path) for path, line in heads if path.suffix == ".sh" or line.endswith((b"/sh", b"bash"))]

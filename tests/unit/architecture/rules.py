@@ -32,7 +32,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "oslo_config": ("kernel.settings",),
     "click": ("cli",),
     "rich": ("cli",),
-    "libvirt": ("node",),
+    "libvirt": ("node", "cli.doctor"),
     "libvirt_qemu": ("node",),
     "pyroute2": ("node",),
     "ovsdbapp": ("network", "node"),
