@@ -35,7 +35,7 @@ from unkai.cli.embedded.tools import HostError, answers, run
 from unkai.kernel import children
 from unkai.kernel.children import Child, Status, Supervisor
 
-__all__ = ["Endpoints", "Options", "specifications", "start", "status", "stop"]
+__all__ = ["Endpoints", "Options", "connection_uri", "specifications", "start", "status", "stop"]
 
 Layout = Literal["private", "shared", "system"]
 
@@ -108,6 +108,11 @@ def stop(options: Options) -> None:
 def status(options: Options) -> list[Status]:
     """One row for each daemon that is ours."""
     return [children.status(child) for child in specifications(options)]
+
+
+def connection_uri(options: Options) -> str:
+    """What `start` would return as `uri`, without starting anything."""
+    return _endpoints(options, _layout(options)).uri
 
 
 def specifications(options: Options) -> list[Child]:

@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from unkai.cli.embedded.tools import HostError, run
 
-__all__ = ["Verdict", "boot_sector", "virt_type"]
+__all__ = ["Verdict", "boot_sector", "verdict", "virt_type"]
 
 _GREETING = b"unkai probe\r\n"
 _STATUS = 0x2A
@@ -37,8 +37,13 @@ class Verdict:
     reason: str
 
 
-def virt_type(directory: Path, user: str | None = None, emulator: str = "qemu-system-x86_64") -> Verdict:
-    """The verdict for this machine; QEMU runs as `user` (None: as the caller).
+def virt_type(directory: Path, user: str | None = None) -> Literal["kvm", "qemu"]:
+    """`verdict` without its reason."""
+    return verdict(directory, user).virt_type
+
+
+def verdict(directory: Path, user: str | None = None, emulator: str = "qemu-system-x86_64") -> Verdict:
+    """What this machine can run; QEMU runs as `user` (None: as the caller).
 
     Kept in `directory`/virt-type.json until the kernel, QEMU, the CPU or /dev/kvm
     changes. Raises HostError when not even an emulated guest runs.
@@ -51,12 +56,12 @@ def virt_type(directory: Path, user: str | None = None, emulator: str = "qemu-sy
             return Verdict(known["virt_type"], known["reason"])
     except (OSError, ValueError, KeyError, TypeError):
         pass  # nothing kept, or not by us: found out below
-    verdict = _find_out(user, emulator)
+    found = _find_out(user, emulator)
     directory.mkdir(parents=True, exist_ok=True)
     fresh = kept.with_suffix(".new")
-    fresh.write_text(json.dumps({"machine": machine, **asdict(verdict)}, indent=1) + "\n")
+    fresh.write_text(json.dumps({"machine": machine, **asdict(found)}, indent=1) + "\n")
     fresh.replace(kept)
-    return verdict
+    return found
 
 
 def boot_sector() -> bytes:
