@@ -43,25 +43,26 @@ def start_host(place: Place, supervisor: Supervisor, say: Say) -> Running:
     network = ovn.start(place.ovn(), supervisor)
     say("hypervisor: libvirt")
     hypervisor = libvirt.start(place.libvirt(network.environment), supervisor)
-    virt_type = probe.virt_type(place.directory)
-    say(f"guests run with virt_type {virt_type}, datapath {network.datapath}")
-    return Running(network, hypervisor, virt_type)
+    verdict = probe.virt_type(place.directory, hypervisor.user)
+    say(f"guests: virt_type {verdict.virt_type} ({verdict.reason}); datapath {network.datapath}")
+    return Running(network, hypervisor, verdict.virt_type)
 
 
 def write_config(place: Place, running: Running) -> None:
-    """The configuration both sides read. Written anew at each start between two marks; the rest is the operator's."""
+    """The configuration both sides read, written anew at each start; the operator's own is in the drop-ins."""
     place.config.write_text(
         "# Written by `unkai up`; put your own options into unkai.conf.d/*.conf beside it.\n"
         "[DEFAULT]\n"
-        f"resume_guests_state_on_host_boot = true\n"
+        "resume_guests_state_on_host_boot = true\n"
         "[unkai]\n"
         f"bind_port = {place.port}\n"
         f"node_socket = {place.node_socket}\n"
         "[ovn]\n"
         f"ovn_nb_connection = {running.ovn.northbound}\n"
+        "[neutron]\n"
+        f"ovs_bridge = {running.ovn.integration_bridge}\n"
+        "[os_vif_ovs]\n"
         f"ovsdb_connection = {running.ovn.ovs}\n"
-        f"integration_bridge = {running.ovn.integration_bridge}\n"
-        f"datapath_type = {running.ovn.datapath}\n"
         "[libvirt]\n"
         f"connection_uri = {running.libvirt.uri}\n"
         f"virt_type = {running.virt_type}\n",
