@@ -29,9 +29,7 @@ class Server:
     def new_database(self) -> str:
         """The SQLAlchemy address of a new, empty database."""
         name = f"unkai_{os.getpid()}_{next(self._numbers)}"
-        with psycopg.connect(
-            host=str(self.socket_folder), user="unkai", dbname="postgres", autocommit=True
-        ) as link:
+        with psycopg.connect(host=str(self.socket_folder), user="unkai", dbname="postgres", autocommit=True) as link:
             link.execute(f'CREATE DATABASE "{name}"')
         return f"postgresql+psycopg://unkai@/{name}?host={self.socket_folder}"
 
