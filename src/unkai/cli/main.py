@@ -4,6 +4,8 @@ import importlib
 
 import click
 
+import unkai
+
 # verb: module and attribute; one line of help each, so that `unkai --help` imports none of them.
 _VERBS = {
     "up": ("unkai.cli.up:up", "Start the cloud on this machine, or make sure it runs."),
@@ -36,7 +38,7 @@ class _Verbs(click.Group):
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="unkai")
+@click.version_option(unkai.__version__)
 def main() -> None:
     """Unkai: a whole private cloud behind OpenStack's own APIs."""
 
