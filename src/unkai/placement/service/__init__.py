@@ -7,7 +7,14 @@
 Everything runs in the caller's transaction.
 """
 
-from unkai.placement.errors import CapacityExceeded, ConstraintsViolated, ProviderNotFound
+from unkai.placement.errors import (
+    CapacityExceeded,
+    ConstraintsViolated,
+    NoInventory,
+    ProviderInUse,
+    ProviderNotFound,
+    UnknownAllocationProvider,
+)
 from unkai.placement.index import Index
 from unkai.placement.model import Allocation, Consumer, Holding, Inventory, Provider, Stock
 from unkai.placement.service.allocations import (
@@ -15,6 +22,7 @@ from unkai.placement.service.allocations import (
     amounts_by_consumers,
     claim,
     consumers_on,
+    consumers_per_provider,
     move_consumer,
     release,
 )
@@ -33,6 +41,9 @@ from unkai.placement.service.providers import (
     traits_by_providers,
 )
 
+# What a claim meets when the index that suggested it was older than the ledger, besides too little room.
+LedgerDiffers = (NoInventory, UnknownAllocationProvider)
+
 __all__ = [
     "Allocation",
     "CapacityExceeded",
@@ -41,7 +52,9 @@ __all__ = [
     "Holding",
     "Index",
     "Inventory",
+    "LedgerDiffers",
     "Provider",
+    "ProviderInUse",
     "ProviderNotFound",
     "Stock",
     "aggregates_by_providers",
@@ -49,6 +62,7 @@ __all__ = [
     "amounts_by_consumers",
     "claim",
     "consumers_on",
+    "consumers_per_provider",
     "ensure_provider",
     "ensure_traits",
     "inventories_by_providers",

@@ -253,6 +253,11 @@ def consumers_on(tx: Tx, provider_uuid: str) -> dict[str, dict[str, int]]:
     return result
 
 
+def consumers_per_provider(tx: Tx, consumer_type: str) -> dict[str, int]:
+    """{provider uuid: how many consumers of the type}. One statement."""
+    return store.count_by_provider(tx, consumer_type)
+
+
 def on_provider(tx: Tx, uuid: str) -> tuple[Provider, list[tuple[Allocation, Consumer]]]:
     """Raises ProviderNotFound."""
     provider = providers.get(tx, uuid)
@@ -277,4 +282,3 @@ def usages(
             counted.add(kind)
             group["consumer_count"] += number
     return found
-

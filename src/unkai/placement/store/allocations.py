@@ -143,6 +143,17 @@ def insert(tx: Tx, new: Iterable[tuple[str, int, str, int]]) -> None:
         tx.execute(sa.insert(allocations), values)
 
 
+def count_by_provider(tx: Tx, consumer_type: str) -> dict[str, int]:
+    query = (
+        sa.select(providers.c.uuid, sa.func.count(allocations.c.consumer_uuid.distinct()))
+        .join(providers, providers.c.id == allocations.c.provider_id)
+        .join(consumers, consumers.c.uuid == allocations.c.consumer_uuid)
+        .where(consumers.c.type == consumer_type)
+        .group_by(providers.c.uuid)
+    )
+    return {row[0]: int(row[1]) for row in rows.tuples(tx, query)}
+
+
 def classes_in_use(tx: Tx, provider_id: int) -> set[str]:
     query = sa.select(allocations.c.resource_class).where(allocations.c.provider_id == provider_id).distinct()
     return set(tx.scalars(query))

@@ -121,4 +121,3 @@ def usages(tx: Tx, provider_id: int) -> dict[str, int]:
         .order_by(inventories.c.resource_class)
     )
     return {row["resource_class"]: row["used"] for row in rows}
-

@@ -298,9 +298,7 @@ def add_class(tx: Tx, name: str) -> None:
 
 
 def rename_class(tx: Tx, old: str, new: str) -> None:
-    tx.execute(
-        sa.update(resource_classes).where(resource_classes.c.name == old).values(name=new, updated_at=utcnow())
-    )
+    tx.execute(sa.update(resource_classes).where(resource_classes.c.name == old).values(name=new, updated_at=utcnow()))
     for table in (inventories, allocations):
         tx.execute(sa.update(table).where(table.c.resource_class == old).values(resource_class=new))
 
