@@ -1,0 +1,48 @@
+"""What other rooms may ask of the network: the interfaces of servers, security groups, and waiting for ports.
+
+Plain functions within the caller's transaction; `wait_ports_active` and `sync_now` wait, and are awaited.
+"""
+
+from unkai.network.service.access import quota_resources
+from unkai.network.service.guests import (
+    NetworkRequest,
+    Nic,
+    NicAddress,
+    PlannedNic,
+    add_security_group,
+    bind_ports,
+    create_ports,
+    interfaces,
+    interfaces_by_servers,
+    nics_by_servers,
+    release_ports,
+    remove_security_group,
+    security_groups_of,
+    unbind_ports,
+    validate_requests,
+)
+from unkai.network.service.security_groups import ensure_default as ensure_default_security_group
+from unkai.network.service.security_groups import resolve as resolve_security_groups
+from unkai.network.service.waiting import wait_ports_active
+
+__all__ = [
+    "NetworkRequest",
+    "Nic",
+    "NicAddress",
+    "PlannedNic",
+    "add_security_group",
+    "bind_ports",
+    "create_ports",
+    "ensure_default_security_group",
+    "interfaces",
+    "interfaces_by_servers",
+    "nics_by_servers",
+    "quota_resources",
+    "release_ports",
+    "remove_security_group",
+    "resolve_security_groups",
+    "security_groups_of",
+    "unbind_ports",
+    "validate_requests",
+    "wait_ports_active",
+]
