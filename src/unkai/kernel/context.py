@@ -63,4 +63,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
             "is_admin": self.is_admin,
             "is_admin_project": self.is_admin_project,
             "trust_id": self.trust_id,
+            "token": {
+                "user": {"id": self.user_id, "domain": {"id": self.user_domain_id}},
+                "domain": {"id": self.domain_id},
+                "project": {"id": self.project_id, "domain": {"id": self.project_domain_id}},
+            },
         }

@@ -74,11 +74,10 @@ class Policy:
 
     @staticmethod
     def _in_scope(context: Context, scopes: tuple[str, ...]) -> bool:
-        return (
-            ("project" in scopes and context.project_id is not None)
-            or ("domain" in scopes and context.domain_id is not None)
-            or ("system" in scopes and context.system_scope is not None)
-        )
+        # As oslo.policy has it: neither of the system nor of a domain counts as of a project, unscoped too.
+        if context.system_scope is not None:
+            return "system" in scopes
+        return ("domain" if context.domain_id is not None else "project") in scopes
 
     def _compile(self, tree: Any) -> Check:
         if isinstance(tree, _checks.TrueCheck):
@@ -148,7 +147,8 @@ def _generic_check(kind: str, match: str) -> Check:
             value = value[part]
         if isinstance(value, list | tuple):
             return wanted in (str(item) for item in value)
-        return value is not None and str(value) == wanted
+        # "domain_id:None" asks for the absence of a value; a target's value that is missing must not match it.
+        return (value is not None or "%(" not in match) and str(value) == wanted
 
     return check
 

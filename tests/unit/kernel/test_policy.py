@@ -16,6 +16,8 @@ from unkai.kernel.policy import Policy, PolicyError, Rule, read_overrides
 MEMBER = Context(user_id="u", project_id="p", roles=("member", "reader"))
 ADMIN = Context(user_id="root", project_id="ops", roles=("admin",))
 SYSTEM = Context(user_id="root", system_scope="all", roles=("admin",))
+OF_DOMAIN = Context(user_id="u", project_id="p", project_domain_id="d", roles=("reader",))
+UNSCOPED = Context(user_id="u")
 
 
 def policy(check: str, **more: Any) -> Policy:
@@ -41,6 +43,11 @@ def policy(check: str, **more: Any) -> Policy:
         ("user_id:%(user_id)s", MEMBER, {}, False),
         ("'member':%(role)s", MEMBER, {"role": "member"}, True),
         ("user_id:%(owner.id)s", MEMBER, {"owner.id": "u"}, True),
+        ("domain_id:None", MEMBER, None, True),
+        ("not domain_id:None", MEMBER, None, False),
+        ("domain_id:%(owner.domain_id)s", MEMBER, {"owner.domain_id": None}, False),
+        ("token.project.domain.id:%(owner.domain_id)s", OF_DOMAIN, {"owner.domain_id": "d"}, True),
+        ("token.domain.id:%(owner.domain_id)s", OF_DOMAIN, {"owner.domain_id": "d"}, False),
     ],
 )
 def test_checks(check: str, context: Context, target: dict[str, Any] | None, allowed: bool) -> None:
@@ -60,6 +67,11 @@ def test_an_undeclared_rule_is_a_mistake_not_an_answer() -> None:
 @pytest.mark.parametrize(("context", "allowed"), [(SYSTEM, True), (ADMIN, False)])
 def test_scope_types(context: Context, allowed: bool) -> None:
     assert policy("role:admin", scopes=("system",)).allows(context, "x") is allowed
+
+
+def test_an_unscoped_token_counts_as_a_project_s() -> None:
+    assert policy("user_id:u", scopes=("project",)).allows(UNSCOPED, "x")
+    assert not policy("user_id:u", scopes=("system", "domain")).allows(UNSCOPED, "x")
 
 
 def test_operators_override_by_new_and_legacy_name(tmp_path: Path) -> None:
