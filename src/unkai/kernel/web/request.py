@@ -63,6 +63,11 @@ class Body:
         if self.length is not None and self._got != self.length:
             raise ClientGone
 
+    async def gone(self) -> None:
+        """Returns when the client has gone away. For answers that take long; the body must not be read any more."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
     async def read(self, limit: int) -> bytes:
         """All of it. Raises TooLarge before holding more than `limit` bytes."""
         if self.length is not None and self.length > limit:

@@ -1,0 +1,1 @@
+"""The image room: disk images behind Glance's v2 API."""
