@@ -29,6 +29,7 @@ from unkai.kernel.web.routing import ErrorView, Room, Route
 _log = log.get(__name__)
 _NO_VERSION = Version(0, 0)
 _MAX_URI = 16384
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class MiddlewareOptions(Group, name="oslo_middleware"):
@@ -50,11 +51,22 @@ class _Resource:
             by_method.setdefault("HEAD", by_method["GET"])
         for method, choices in by_method.items():
             setattr(self, f"on_{method.lower()}", self._responder(app, room, choices))
+        # Falcon would answer OPTIONS by itself, and name methods that no route declares.
+        refuse = self._refuser(app, ", ".join(sorted({route.method for route in routes})))
+        for method in _METHODS - by_method.keys():
+            setattr(self, f"on_{method.lower()}", refuse)
 
     @staticmethod
     def _responder(app: "Application", room: Room, choices: list[Route]) -> Any:
         async def respond(req: Any, resp: Any, **params: str) -> None:
             await app.answer(room, choices, req, resp, params)
+
+        return respond
+
+    @staticmethod
+    def _refuser(app: "Application", allowed: str) -> Any:
+        async def respond(req: Any, resp: Any, **params: str) -> None:
+            await app.refuse(req, resp, MethodNotAllowed(method=req.method, headers={"Allow": allowed}))
 
         return respond
 
@@ -68,6 +80,8 @@ class Application:
         self._limit = kit.settings[MiddlewareOptions].max_request_body_size
         self._public = kit.settings[WebOptions].public_endpoint.rstrip("/")
         self._falcon = falcon.asgi.App()
+        # An answer without a body has a content type only if its handler says so.
+        self._falcon.resp_options.default_media_type = None  # type: ignore[assignment]
         self._falcon.req_options.strip_url_path_trailing_slash = True
         # Falcon has a handler of its own for its errors, which would win over one for Exception.
         self._falcon.add_error_handler((falcon.HTTPError, Exception), self._unrouted)
@@ -94,10 +108,10 @@ class Application:
         extra: dict[str, str] = dict(room.headers)
         log.clear_contextvars()
         log.bind_contextvars(request_id=context.request_id)
+        version = _NO_VERSION
         try:
             if len(req.scope["path"]) + len(req.scope["query_string"]) > _MAX_URI:
                 raise UriTooLong
-            version = _NO_VERSION
             if room.versions is not None:
                 version = room.versions.negotiate(headers)
                 extra.update(room.versions.answer_headers(version))
@@ -125,7 +139,7 @@ class Application:
             _log.info("client went away", method=req.method, path=req.scope["path"])
             response = Response(499, b"")
         except Exception as error:
-            response = self._refusal(room, error, context.request_id, headers.get("accept", ""), req)
+            response = self._refusal(room, error, context.request_id, headers.get("accept", ""), req, version)
         self._send(room, response, extra, context.request_id, req, resp)
 
     async def _who(self, headers: dict[str, str], anonymous: Context) -> Context:
@@ -145,7 +159,9 @@ class Application:
     def _challenge(self) -> dict[str, str]:
         return {"WWW-Authenticate": f'Keystone uri="{self._public}/identity"'}
 
-    def _refusal(self, room: Room, error: Exception, request_id: str, accept: str, req: Any) -> Response:
+    def _refusal(
+        self, room: Room, error: Exception, request_id: str, accept: str, req: Any, version: Version
+    ) -> Response:
         if not isinstance(error, ApiError):
             _log.exception("request failed", method=req.method, path=req.scope["path"])
             error = ApiError()
@@ -158,6 +174,7 @@ class Application:
             request_id=request_id,
             params=error.params,
             accept=accept,
+            version=version,
         )
         content_type, body = room.render_error(view)
         return Response(error.status, body, headers=error.headers, content_type=content_type)
@@ -179,7 +196,8 @@ class Application:
             resp.content_type = response.content_type
             resp.data = response.body
         elif response.status not in (204, 304):
-            resp.content_type = response.content_type
+            if response.content_type:
+                resp.content_type = response.content_type
             resp.data = b""
         seconds = monotonic() - req.scope["unkai.began"]
         metrics.REQUESTS.labels(room.name, req.method, str(response.status)).inc()
@@ -196,11 +214,6 @@ class Application:
 
     async def _unrouted(self, req: Any, resp: Any, error: Exception, params: Any) -> None:
         """What Falcon itself refuses: unknown paths and methods. Answered in the style of the room they name."""
-        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in req.scope["headers"]}
-        context = _anonymous(headers)
-        path = req.scope["path"]
-        # The last room is the front door, whose empty prefix takes what no other room has.
-        room = next((r for r in self._rooms if path == r.prefix or path.startswith(r.prefix + "/")), self._rooms[-1])
         refusal: Exception = error
         if isinstance(error, falcon.HTTPMethodNotAllowed):
             refusal = MethodNotAllowed(
@@ -208,16 +221,27 @@ class Application:
             )
         elif isinstance(error, falcon.HTTPNotFound | falcon.HTTPBadRequest | falcon.HTTPRouteNotFound):
             refusal = NotFound()
+        await self.refuse(req, resp, refusal)
+
+    async def refuse(self, req: Any, resp: Any, refusal: Exception) -> None:
+        """Answer what no handler was asked about."""
+        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in req.scope["headers"]}
+        context = _anonymous(headers)
+        path = req.scope["path"]
+        # The last room is the front door, whose empty prefix takes what no other room has.
+        room = next((r for r in self._rooms if path == r.prefix or path.startswith(r.prefix + "/")), self._rooms[-1])
         extra = dict(room.headers)
+        version = _NO_VERSION
         try:
             if room.versions is not None:
-                extra.update(room.versions.answer_headers(room.versions.negotiate(headers)))
+                version = room.versions.negotiate(headers)
+                extra.update(room.versions.answer_headers(version))
             if "x-auth-token" not in headers and isinstance(refusal, NotFound) and room.prefix not in ("", "/identity"):
                 # Upstream authenticates before it routes.
                 refusal = Unauthorized(headers=self._challenge())
         except ApiError as not_acceptable:
             refusal = not_acceptable
-        response = self._refusal(room, refusal, context.request_id, headers.get("accept", ""), req)
+        response = self._refusal(room, refusal, context.request_id, headers.get("accept", ""), req, version)
         self._send(room, response, extra, context.request_id, req, resp)
 
 

@@ -37,7 +37,8 @@ class Route(msgspec.Struct, frozen=True):
 
 
 class ErrorView(msgspec.Struct, frozen=True):
-    """What a room's `render_error` turns into its service's body. `accept` is the request's Accept header."""
+    """What a room's `render_error` turns into its service's body. `accept` is the request's Accept header,
+    `version` the negotiated microversion where there is one."""
 
     status: int
     title: str
@@ -47,6 +48,7 @@ class ErrorView(msgspec.Struct, frozen=True):
     request_id: str
     params: dict[str, object]
     accept: str = ""
+    version: Version | None = None
 
 
 class Room(msgspec.Struct, frozen=True):
