@@ -15,7 +15,7 @@ import msgspec
 from unkai.image import store
 from unkai.image.blobs import BlobMissing, Stores
 from unkai.image.model import BlobRef
-from unkai.image.service.data import remove_blobs
+from unkai.image.service.sending import remove_blobs
 from unkai.image.service.uploads import Uploads, expire_uploads, renew_uploads
 from unkai.image.settings import ImageTasks
 from unkai.kernel import log
@@ -59,9 +59,8 @@ async def orphan_blobs(kit: Kit, fix: bool) -> list[Drift]:
     """Data in a store that no image, upload or trash knows."""
     found: list[BlobRef] = []
     stores = kit.get(Stores)
-    loop = asyncio.get_running_loop()
     for name in stores.names():
-        keys = await loop.run_in_executor(stores.threads, _some_keys, stores.get(name).keys())
+        keys = await stores.call(_some_keys, stores.get(name).keys())
         for step in keys:
             # The store is read first and the database after, so data that comes in meanwhile is never an orphan.
             known = await kit.db.read(store.known_blobs, name, step)
@@ -106,7 +105,7 @@ async def _suspects(kit: Kit, blobs: list[BlobRef]) -> list[tuple[BlobRef, str]]
                     wrong.append((blob, f"the store has {size} of {blob.size} bytes"))
         return wrong
 
-    return await asyncio.get_running_loop().run_in_executor(stores.threads, look)
+    return await stores.call(look)
 
 
 def _drift(kind: str, blob: BlobRef, text: str) -> Drift:

@@ -36,8 +36,12 @@ def documents(settings: Settings) -> dict[str, Document]:
         "image": image,
         "images": {
             "name": "images",
-            "properties": {"images": {"type": "array", "items": image}}
-            | dict.fromkeys(("first", "next", "schema"), _LINK),
+            "properties": {
+                "images": {"type": "array", "items": image},
+                "first": _LINK,
+                "next": _LINK,
+                "schema": _LINK,
+            },
             "links": _PAGES,
         },
         "member": member,

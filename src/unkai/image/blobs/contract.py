@@ -1,12 +1,15 @@
-"""What a store of images' data does. Its verbs block: they run on `Stores.threads`, never on the event loop.
+"""What a store of images' data does. Its verbs block: they run through `Stores.call`, never on the event loop.
 
 A key is the id of the upload that wrote the data. It is never written twice, so data never changes under a reader,
 and two uploads never meet in a store.
 """
 
-from collections.abc import Iterable, Iterator
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 class BlobMissing(Exception):
@@ -74,13 +77,17 @@ class Stores:
     def __init__(self, stores: Iterable[BlobStore], default: str, threads: int = 8) -> None:
         self._by_name = {store.name: store for store in stores}
         self.default = default
-        self.threads = ThreadPoolExecutor(threads, thread_name_prefix="image-data")
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="image-data")
         if default not in self._by_name:
             raise ValueError(f"[glance_store] default_backend: there is no store {default!r}")
 
     def get(self, name: str) -> BlobStore:
         """Raises KeyError."""
         return self._by_name[name]
+
+    def call(self, work: Callable[..., T], *args: object) -> asyncio.Future[T]:
+        """Do blocking work on a thread."""
+        return asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
 
     def names(self) -> list[str]:
         return sorted(self._by_name)

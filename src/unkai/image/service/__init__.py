@@ -1,14 +1,6 @@
-"""What other rooms and the API call. Plain functions over a transaction; `data` has the asynchronous ones."""
+"""What other rooms and the API call. Plain functions over a transaction; those that move data are asynchronous."""
 
 from unkai.image.model import BlobRef, Draft, Image, Member, StoredBlob, Upload
-from unkai.image.service.data import (
-    BlobStream,
-    find_data,
-    open_blob,
-    read_blob,
-    remove_blobs,
-    store_data,
-)
 from unkai.image.service.images import (
     add_tag,
     create_image,
@@ -25,6 +17,8 @@ from unkai.image.service.images import (
 from unkai.image.service.listing import ImagePage, list_images
 from unkai.image.service.locations import delete_from_store, list_locations, location_refusal
 from unkai.image.service.members import add_member, answer_member, get_member, list_members, remove_member
+from unkai.image.service.receiving import store_data
+from unkai.image.service.sending import BlobStream, find_data, open_blob, read_blob, remove_blobs
 from unkai.image.service.uploads import (
     Uploads,
     abandon_upload,

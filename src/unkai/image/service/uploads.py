@@ -1,4 +1,4 @@
-"""The right to write an image's data: taken, kept, used up, lost. What the data itself does is in `data.py`.
+"""The right to write an image's data: taken, kept, used up, lost. What the data itself does is in `receiving.py`.
 
 While data comes in, the image is `saving` and a row holds a lease, which the process renews for all its uploads at
 once (`Uploads`). The row's id names the data's file. Registering the data removes the row in the same transaction;

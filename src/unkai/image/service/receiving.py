@@ -1,22 +1,17 @@
-"""Image data on its way in and out, in constant memory, with nothing blocking on the event loop.
+"""Image data on its way in, in constant memory, with nothing blocking on the event loop.
 
-In: parts are gathered to batches of 1 MiB; while one batch is inspected, hashed and written on a thread, the next is
-gathered. Out: one batch is read ahead while another is sent.
+Parts are gathered to batches of 1 MiB; while one batch is inspected, hashed and written on a thread, the next is
+gathered. Whatever goes wrong, and even when the request is cancelled, nothing is left of what was sent.
 """
 
 import asyncio
 import errno
 import hashlib
 import threading
-from collections.abc import AsyncIterator, Callable
-from typing import TypeVar
+from collections.abc import AsyncIterator
 
-from unkai.image import policy, store
-from unkai.image.blobs import BlobMissing, BlobReader, BlobStore, BlobWriter, Stores
+from unkai.image.blobs import BlobStore, BlobWriter, Stores
 from unkai.image.errors import (
-    DataLost,
-    Deactivated,
-    ImageNotFound,
     ImageTooLarge,
     QuotaFull,
     SizeMismatch,
@@ -25,25 +20,19 @@ from unkai.image.errors import (
     UploadLost,
 )
 from unkai.image.inspection import Inspection
-from unkai.image.model import BlobRef, Image, StoredBlob, Upload
-from unkai.image.service.images import data_location
+from unkai.image.model import Image, StoredBlob, Upload
 from unkai.image.service.uploads import Uploads, abandon_upload, begin_upload, register_blob
 from unkai.image.settings import ImageFormat, ImageOptions
 from unkai.kernel import log
 from unkai.kernel.context import Context
-from unkai.kernel.errors import ApiError, ClientGone
+from unkai.kernel.errors import ClientGone
 from unkai.kernel.kit import Kit
-from unkai.kernel.scope import Scope
-from unkai.kernel.store import StoreError, Tx
+from unkai.kernel.store import StoreError
 
-T = TypeVar("T")
-BATCH = 1 << 20
+_BATCH = 1 << 20
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _log = log.get(__name__)
-
-
-# ---- in ------------------------------------------------------------------------------------------------------------
 
 
 async def store_data(
@@ -78,7 +67,7 @@ async def store_data(
 
 async def _undo(kit: Kit, intake: "_Intake") -> None:
     try:
-        await _on_thread(kit, intake.discard)
+        await kit.get(Stores).call(intake.discard)
         await kit.db.run(abandon_upload, intake.upload)
     except (OSError, StoreError):
         # The lease runs out and the reconciler does it instead.
@@ -88,7 +77,7 @@ async def _undo(kit: Kit, intake: "_Intake") -> None:
 async def _receive(
     kit: Kit, intake: "_Intake", chunks: AsyncIterator[bytes], size: int | None, lost: asyncio.Event
 ) -> StoredBlob:
-    await _on_thread(kit, intake.open, size or 0)
+    await kit.get(Stores).call(intake.open, size or 0)
     total, waiting = 0, 0
     parts: list[bytes] = []
     writing: asyncio.Future[None] | None = None
@@ -98,12 +87,12 @@ async def _receive(
             waiting += len(part)
             _check_total(intake.upload, total)
             parts.append(part)
-            if waiting >= BATCH:
+            if waiting >= _BATCH:
                 if writing is not None:
                     await writing
                 if lost.is_set():
                     raise UploadLost(image_id=intake.upload.image_id)
-                writing = _on_thread(kit, intake.take, parts)
+                writing = kit.get(Stores).call(intake.take, parts)
                 parts, waiting = [], 0
         if writing is not None:
             await writing
@@ -112,7 +101,7 @@ async def _receive(
             await asyncio.gather(writing, return_exceptions=True)
     if size is not None and total != size:
         raise SizeMismatch(expected=size, got=total)
-    return await _on_thread(kit, intake.finish, parts)
+    return await kit.get(Stores).call(intake.finish, parts)
 
 
 def _check_total(upload: Upload, total: int) -> None:
@@ -203,97 +192,3 @@ class _Intake:
             self._over = True
             if self._writer is not None:
                 self._writer.discard()
-
-
-# ---- out -----------------------------------------------------------------------------------------------------------
-
-
-def find_data(tx: Tx, kit: Kit, context: Context, image_id: str) -> tuple[Image, BlobRef | None]:
-    """An image and where its data lies (None: it has none yet), for a caller who may download it.
-
-    Raises ImageNotFound, Deactivated, Forbidden.
-    """
-    image = store.get_image(tx, policy.seen_by(context), image_id)
-    if image is None:
-        raise ImageNotFound(image_id=image_id)
-    if image.status == "deactivated" and not context.is_admin:
-        policy.authorize(kit.policy, context, "get_image", image)
-        raise Deactivated
-    policy.authorize(kit.policy, context, "download_image", image)
-    places = store.location_of(tx, Scope.system(), image_id)
-    return image, places[0] if places else None
-
-
-class BlobStream:
-    """Parts of stored data, at most 1 MiB each. Close it when it is not read to its end."""
-
-    def __init__(self, kit: Kit, reader: BlobReader, length: int) -> None:
-        self._kit = kit
-        self._reader: BlobReader | None = reader
-        self._left = length
-        self._ahead: asyncio.Future[bytes] | None = None
-
-    def __aiter__(self) -> "BlobStream":
-        return self
-
-    async def __anext__(self) -> bytes:
-        if self._left == 0 or self._reader is None:
-            await self.close()
-            raise StopAsyncIteration
-        data = await (self._ahead or self._read())
-        if not data:
-            raise OSError(errno.EIO, "stored data is shorter than it was")
-        self._left -= len(data)
-        self._ahead = self._read() if self._left else None
-        return data
-
-    def _read(self) -> asyncio.Future[bytes]:
-        assert self._reader is not None
-        return _on_thread(self._kit, self._reader.read, min(BATCH, self._left))
-
-    async def close(self) -> None:
-        reader, self._reader = self._reader, None
-        if reader is None:
-            return
-        if self._ahead is not None:
-            await asyncio.gather(self._ahead, return_exceptions=True)
-        await _on_thread(self._kit, reader.close)
-
-
-async def open_blob(kit: Kit, blob: BlobRef, offset: int = 0, length: int | None = None) -> BlobStream:
-    """The data from `offset` on. It stays readable when the image is deleted meanwhile. Raises DataLost."""
-    stores = kit.get(Stores)
-    try:
-        reader = await _on_thread(kit, stores.get(blob.store).open_reader, blob.key, offset)
-    except (BlobMissing, KeyError) as error:
-        raise DataLost(image_id=blob.image_id, store=blob.store) from error
-    return BlobStream(kit, reader, max(0, blob.size - offset) if length is None else length)
-
-
-async def read_blob(kit: Kit, image_id: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
-    """An active image's stored bytes, for hosts and other rooms: nobody's right is checked here.
-
-    Raises ImageNotFound, HasNoData, DataLost at the first part.
-    """
-    blob = await kit.db.read(data_location, image_id)
-    stream = await open_blob(kit, blob, offset, length)
-    try:
-        async for part in stream:
-            yield part
-    finally:
-        await stream.close()
-
-
-async def remove_blobs(kit: Kit, blobs: list[BlobRef]) -> None:
-    """Remove data that is in the trash. What cannot be removed now stays there for the reconciler."""
-    stores = kit.get(Stores)
-    for blob in blobs:
-        try:
-            await _on_thread(kit, stores.get(blob.store).remove, blob.key)
-            await kit.db.run(store.empty_trash, blob.store, [blob.key])
-        except (OSError, KeyError, StoreError, ApiError):
-            _log.exception("image data stays in the trash", image_id=blob.image_id, store=blob.store, key=blob.key)
-
-
-def _on_thread(kit: Kit, work: Callable[..., T], *args: object) -> asyncio.Future[T]:
-    return asyncio.get_running_loop().run_in_executor(kit.get(Stores).threads, work, *args)
