@@ -52,7 +52,7 @@ async def _serve(settings: Settings, rooms: Sequence[str], config_dir: Path, sim
     house = cloud.build(settings, only=rooms, config_dir=config_dir)
     options = settings[cloud.ServeOptions]
     listeners = [tcp(house.public, options.bind_host, options.bind_port)]
-    if "nodes" in rooms and simulate is None:
+    if "nodes" in rooms:
         listeners.append(unix(house.channel, cloud.node_socket(settings)))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

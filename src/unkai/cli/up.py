@@ -96,7 +96,7 @@ def _have_images(place: Place, wanted: tuple[str, ...], say: Callable[[str], Non
                     continue
                 say(f"image {name}: building from Debian packages")
                 subprocess.run([f"{clone}/guests/build", kind, str(cache)], check=True, stdin=subprocess.DEVNULL)
-            if api.ensure_image(name, path, hw_qemu_guest_agent="yes", os_distro="debian" if kind == "debian" else ""):
+            if api.ensure_image(name, path, "qcow2", hw_qemu_guest_agent="yes", os_distro="debian", os_type="linux"):
                 say(f"image {name}: registered")
 
 

@@ -24,7 +24,7 @@ from unkai.kernel.store import Database, Tx
 from unkai.kernel.wake import Wake
 from unkai.kernel.web.app import Application
 from unkai.nodes import room, service
-from unkai.nodes.api.peers import InProcessPeer
+from unkai.nodes.peers import InProcessPeer
 from unkai.nodes.errors import HostUnreachable
 from unkai.nodes.settings import NodeChannel, NodesDefault
 from unkai.placement import room as placement_room

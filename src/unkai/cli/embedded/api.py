@@ -64,8 +64,8 @@ class Api:
             "pending": work["pending"],
         }
 
-    def ensure_image(self, name: str, path: Path, **properties: str) -> bool:
-        """Register a qcow2 file as a public image of that name unless it is there. Returns whether it was made."""
+    def ensure_image(self, name: str, path: Path, disk_format: str, **properties: str) -> bool:
+        """Register a file as a public image of that name unless it is there. Returns whether it was made."""
         found = self.call("GET", f"/image/v2/images?name={name}&visibility=public&status=active")["images"]
         if found:
             return False
@@ -74,7 +74,7 @@ class Api:
             "/image/v2/images",
             json={
                 "name": name,
-                "disk_format": "qcow2",
+                "disk_format": disk_format,
                 "container_format": "bare",
                 "visibility": "public",
                 **properties,

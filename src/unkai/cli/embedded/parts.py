@@ -123,7 +123,7 @@ def control_plane(place: Place) -> Child:
 def agent(place: Place) -> Child:
     return Child(
         name="agent",
-        argv=(*_unkai(), "node", *_config(place, "node")),
+        argv=(*_unkai(), "node", *_config(place, "node"), "--socket", str(place.node_socket)),
         directory=place.children,
         env=_environment(),
         open_files=65536,

@@ -1,6 +1,7 @@
 """What other rooms may ask of the nodes room."""
 
 from unkai.nodes.model import Aggregate, Host
+from unkai.nodes.peers import InProcessPeer
 from unkai.nodes.service.aggregates import (
     add_aggregate_host,
     aggregate,
@@ -21,6 +22,7 @@ __all__ = [
     "Aggregate",
     "Hooks",
     "Host",
+    "InProcessPeer",
     "add_aggregate_host",
     "aggregate",
     "aggregates",
