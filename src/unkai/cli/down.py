@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from unkai.cli import simulate
 from unkai.cli.embedded import guests, parts
 from unkai.cli.embedded.place import Place, default_directory
 from unkai.kernel import children
@@ -19,10 +20,18 @@ def down(directory: Path | None, forget: bool) -> None:
     if not place.directory.exists():
         click.echo("there is no cloud here")
         return
+    if place.simulated:
+        children.stop(simulate.process(place, 0))
+    else:
+        _stop(place)
+    if forget:
+        shutil.rmtree(place.directory)
+        click.echo("everything the cloud held is deleted")
+
+
+def _stop(place: Place) -> None:
+    """Whoever restarts goes first, then who gives orders to guests, then the guests, then what carries them."""
     children.stop(parts.supervisor_child(place))
     children.stop(parts.agent(place))
     guests.shut_down(place, click.echo)
     parts.stop(place, click.echo)
-    if forget:
-        shutil.rmtree(place.directory)
-        click.echo("everything the cloud held is deleted")

@@ -14,7 +14,7 @@ import httpx2
 
 from unkai.cli.embedded import credentials
 from unkai.cli.embedded.beginning import Beginning, begin
-from unkai.cli.embedded.place import PHYSICAL_NETWORK, Place
+from unkai.cli.embedded.place import PHYSICAL_NETWORK, SIMULATED, Place
 from unkai.cloud import Cloud
 from unkai.kernel import children
 from unkai.kernel.children import Child
@@ -43,7 +43,7 @@ async def run_hosts(house: Cloud, settings: Settings, count: int) -> None:
 def process(place: Place, count: int) -> Child:
     """The one process of a simulated cloud."""
     return Child(
-        name="simulated-cloud",
+        name=SIMULATED,
         argv=(sys.executable, "-m", "unkai.cli.main", "serve", *_arguments(place), "--simulate", str(count)),
         directory=place.children,
         env={"PYTHONPATH": os.environ.get("PYTHONPATH", "") or str(Path(__file__).resolve().parents[2])},

@@ -27,11 +27,14 @@ def status(directory: Path | None, port: int, as_json: bool) -> None:
 
 def collect(place: Place) -> dict[str, Any]:
     """Everything `status` knows: processes, whether the APIs answer, hosts and unfinished flows."""
+    from unkai.cli import simulate
     from unkai.cli.embedded import parts
+    from unkai.kernel import children
 
+    rows = [children.status(simulate.process(place, 0))] if place.simulated else parts.status(place)
     processes = [
         {"name": row.name, "state": row.state, "pid": row.pid, "memory_mib": round(row.memory / 2**20, 1)}
-        for row in parts.status(place)
+        for row in rows
     ]
     api = _ask_api(place)
     hosts = api.get("hosts", [])
@@ -72,6 +75,6 @@ def _print(found: dict[str, Any]) -> None:
     for host in found["hosts"]:
         console.print(f"host {host['host']}: {'up' if host['up'] else 'DOWN'}, {host['status']}")
     console.print(
-        f"servers: {found['servers']}   unfinished flows: {found['flows']}   changes not yet in OVN: {found['pending']}"
+        f"servers: {found['servers']}, unfinished flows: {found['flows']}, changes not yet in OVN: {found['pending']}"
     )
     console.print("healthy" if found["healthy"] else "NOT healthy")

@@ -17,6 +17,7 @@ from unkai.cli.embedded import libvirt, ovn
 from unkai.cli.embedded.external import External
 
 CONTROL_USER = "unkai"
+SIMULATED = "simulated-cloud"
 PHYSICAL_NETWORK = "public"
 
 
@@ -54,6 +55,11 @@ class Place:
     @property
     def node_socket(self) -> Path:
         return self.control / "run" / "node.sock"
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the cloud that lies here has simulated hosts only (then it is one process)."""
+        return (self.children / f"{SIMULATED}.pid").exists()
 
     @property
     def endpoint(self) -> str:

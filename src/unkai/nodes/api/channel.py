@@ -15,9 +15,9 @@ from unkai.kernel.kit import Kit
 from unkai.kernel.store import Tx
 from unkai.kernel.web import Request, Response, Route, empty, reply
 from unkai.nodes import store
-from unkai.nodes.peers import calling_host
 from unkai.nodes.beats import Beats
 from unkai.nodes.errors import NotYourBusiness, StaleWork
+from unkai.nodes.peers import calling_host
 from unkai.nodes.service.asks import ASK_TOPIC
 from unkai.nodes.service.capability import check_image_capability
 from unkai.nodes.service.hooks import Hooks
