@@ -505,3 +505,11 @@ class NoUniqueSecurityGroup(Conflict):
 class SecurityGroupNotAttached(NotFound):
     code = "network.security_group_not_attached"
     text = "Security group {id} not associated with the instance {server_id}"
+
+
+class RevisionNumberConstraintFailed(Conflict):
+    code = "network.revision_number_constraint_failed"
+    status = 412
+    title = "Precondition Failed"
+    text = "Constrained to {expected}, but current revision is {current}"
+    remedy = "Read the resource again and decide anew."

@@ -80,6 +80,7 @@ class Subnet(msgspec.Struct, frozen=True, kw_only=True):
     revision_number: int
     tags: list[str] = []
     network_project_id: str = ""
+    network_shared: bool = False
 
     @property
     def automatic(self) -> bool:
@@ -134,6 +135,7 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
     security_groups: list[str] = []
     tags: list[str] = []
     network_project_id: str = ""
+    network_shared: bool = False
 
 
 class SecurityGroupRule(msgspec.Struct, frozen=True, kw_only=True):

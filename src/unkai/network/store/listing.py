@@ -43,6 +43,9 @@ def rows(
             raise missing(page.marker)
         marker = dict(found)
     for name, values in listing.filters.items():
+        if name == "changed_since":
+            query = query.where(sa.and_(*(columns["updated_at"] >= value for value in values)))
+            continue
         query = query.where(special[name](values) if name in special else among(columns[name], values))
     result = tx.all(order(query, columns, page, identity, marker))
     return list(reversed(result)) if page.reverse else result

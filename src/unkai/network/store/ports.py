@@ -33,9 +33,9 @@ COLUMNS: dict[str, sa.ColumnElement[Any]] = {
     "binding:host_id": _p.host,
     "binding:vnic_type": _p.vnic_type,
 }
-_QUERY = sa.select(t.ports, _network.project_id.label("network_project_id")).join_from(
-    t.ports, t.networks, _p.network_id == _network.id
-)
+_QUERY = sa.select(
+    t.ports, _network.project_id.label("network_project_id"), _network.shared.label("network_shared")
+).join_from(t.ports, t.networks, _p.network_id == _network.id)
 
 
 def visible(scope: Scope) -> sa.ColumnElement[bool]:

@@ -41,10 +41,15 @@ def groups(tx: Tx, scope: Scope, wanted: Listing = EVERYTHING) -> list[SecurityG
         restrict(sa.select(t.security_groups), scope, _g.project_id),
         wanted,
         GROUP_COLUMNS,
-        listing.tag_filters(_g.id),
+        listing.tag_filters(_g.id) | {"shared": _not_shared},
         lambda id: SecurityGroupNotFound(id=id),
     )
     return _build(tx, rows)
+
+
+def _not_shared(values: Sequence[Any]) -> sa.ColumnElement[bool]:
+    """Groups belong to one project: asked for shared ones there are none."""
+    return sa.true() if any(str(value).lower() in ("false", "0") for value in values) else sa.false()
 
 
 def by_ids(tx: Tx, scope: Scope, ids: Iterable[str]) -> dict[str, SecurityGroup]:

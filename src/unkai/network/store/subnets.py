@@ -32,9 +32,9 @@ COLUMNS: dict[str, sa.ColumnElement[Any]] = {
         )
     },
 }
-_QUERY = sa.select(t.subnets, _network.project_id.label("network_project_id")).join_from(
-    t.subnets, t.networks, _s.network_id == _network.id
-)
+_QUERY = sa.select(
+    t.subnets, _network.project_id.label("network_project_id"), _network.shared.label("network_shared")
+).join_from(t.subnets, t.networks, _s.network_id == _network.id)
 
 
 def visible(scope: Scope) -> sa.ColumnElement[bool]:
