@@ -1,0 +1,1 @@
+"""HTTP of the identity room: a file per resource, each with its routes as data."""
