@@ -36,23 +36,26 @@ class Body:
 
     def __init__(self, receive: Receive, length: int | None) -> None:
         self._receive = receive
-        self._replay: Any = None
+        self._asked = False
         self._got = 0
         self.length = length
         self.finished = False
 
     async def receive(self) -> Any:
-        """For the framework, which wants to see the first event: remember it for `chunks`."""
-        event = await self._receive()
-        if self._replay is None and event["type"] == "http.request":
-            self._replay = event
-        return event
+        """For the framework, which wants to see a first event before it routes.
+
+        It gets one of our own: asking the server would already invite the body (100 Continue) of a request that may
+        be refused without it.
+        """
+        if self._asked:
+            return await self._receive()
+        self._asked = True
+        return {"type": "http.request", "body": b"", "more_body": True}
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Parts as they arrive. Raises ClientGone when the client went away or sent less than it announced."""
         while not self.finished:
-            event = self._replay if self._replay is not None else await self._receive()
-            self._replay = None
+            event = await self._receive()
             if event["type"] == "http.disconnect":
                 raise ClientGone
             part = event.get("body", b"")
