@@ -3,6 +3,7 @@
 Plain functions within the caller's transaction; `wait_ports_active` and `sync_now` wait, and are awaited.
 """
 
+from unkai.network.model import SecurityGroup, SecurityGroupRule
 from unkai.network.service.access import quota_resources
 from unkai.network.service.guests import (
     NetworkRequest,
@@ -21,6 +22,7 @@ from unkai.network.service.guests import (
     unbind_ports,
     validate_requests,
 )
+from unkai.network.service.security_groups import by_ids as security_groups_by_ids
 from unkai.network.service.security_groups import ensure_default as ensure_default_security_group
 from unkai.network.service.security_groups import resolve as resolve_security_groups
 from unkai.network.service.waiting import wait_ports_active
@@ -30,6 +32,8 @@ __all__ = [
     "Nic",
     "NicAddress",
     "PlannedNic",
+    "SecurityGroup",
+    "SecurityGroupRule",
     "add_security_group",
     "bind_ports",
     "create_ports",
@@ -41,6 +45,7 @@ __all__ = [
     "release_ports",
     "remove_security_group",
     "resolve_security_groups",
+    "security_groups_by_ids",
     "security_groups_of",
     "unbind_ports",
     "validate_requests",
