@@ -52,17 +52,17 @@ def _fill(tx: Tx, kit: Kit, wanted: Beginning) -> None:
         tx,
         kit,
         identity.Bootstrap(
-            admin_password=wanted.admin_password, demo_password=wanted.demo_password, base_url=wanted.endpoint
+            admin_password=wanted.admin_password, demo_password=wanted.demo_password, public_endpoint=wanted.endpoint
         ),
     )
-    compute.ensure_default_flavors(tx)
+    compute.seed_flavors(tx)
     if wanted.external_cidr:
         network.ensure_defaults(
             tx,
             kit,
             network.Defaults(
-                admin_project_id=made.admin_project_id,
-                demo_project_id=made.demo_project_id,
+                admin_project_id=made.projects["admin"],
+                demo_project_id=made.projects["demo"],
                 physical_network=wanted.physical_network,
                 external_cidr=wanted.external_cidr,
                 external_gateway=wanted.external_gateway,

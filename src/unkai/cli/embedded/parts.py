@@ -43,7 +43,7 @@ def start_host(place: Place, supervisor: Supervisor, say: Say) -> Running:
     network = ovn.start(place.ovn(), supervisor)
     say("hypervisor: libvirt")
     hypervisor = libvirt.start(place.libvirt(network.environment), supervisor)
-    verdict = probe.virt_type(place.directory, hypervisor.user)
+    verdict = probe.verdict(place.directory, hypervisor.user)
     say(f"guests: virt_type {verdict.virt_type} ({verdict.reason}); datapath {network.datapath}")
     return Running(network, hypervisor, verdict.virt_type)
 
