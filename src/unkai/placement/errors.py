@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from unkai.kernel.errors import ApiError, BadRequest, Conflict, NotFound
+from unkai.kernel.errors import ApiError, BadRequest, Conflict, NotFound, UnsupportedMediaType
 
 _DEFAULT = "placement.undefined_code"
 
@@ -146,6 +146,12 @@ class UnknownAllocationProvider(BadRequest):
     remedy = "Look the provider up in GET /resource_providers."
 
 
+class UnknownReshapedProvider(BadRequest):
+    code = "placement.unknown_reshaped_provider"
+    text = "Resource provider {uuid} in the inventories to reshape does not exist."
+    remedy = "Look the provider up in GET /resource_providers."
+
+
 class ResourceClassNotFound(NotFound):
     code = "placement.resource_class_not_found"
     text = "No such resource class {name}."
@@ -202,20 +208,73 @@ class StandardTrait(BadRequest):
 
 class DuplicateQuery(BadRequest):
     code = "placement.duplicate_query"
-    text = "Badly formed querystring: the parameter {name} may be given only once."
+    text = "Query parameter '{name}' may be specified only once."
     remedy = "Give the parameter once."
 
 
 class BadQuery(BadRequest):
     code = "placement.bad_query"
-    text = "Badly formed querystring: {reason}"
+    text = "{reason}"
     remedy = "Correct the query as the message says."
 
 
 class MissingQuery(BadRequest):
     code = "placement.missing_query"
-    text = "Badly formed querystring: {reason}"
+    text = "{reason}"
     remedy = "Add the missing parameter."
+
+
+class InvalidQuery(BadRequest):
+    code = "placement.invalid_query"
+    text = "Invalid query string parameters: {reason}"
+    remedy = "Correct the query as the message says; newer parameters need a newer microversion."
+
+
+class BadResources(BadRequest):
+    code = "placement.bad_resources"
+    text = "{reason}"
+    remedy = "Write resources as VCPU:2,MEMORY_MB:1024."
+
+
+class InvalidJson(BadRequest):
+    code = "placement.invalid_json"
+    text = "JSON does not validate: {reason}"
+    remedy = "Correct the named field of the request's body; newer fields need a newer microversion."
+
+
+class MalformedJson(BadRequest):
+    code = "placement.malformed_json"
+    text = "Malformed JSON: {reason}"
+    remedy = "Send a JSON document."
+
+
+class ContentTypeNeeded(BadRequest):
+    code = "placement.content_type_needed"
+    text = "content-type header required when content-length > 0"
+    remedy = "Send Content-Type: application/json."
+
+
+class NotJsonBody(UnsupportedMediaType):
+    code = "placement.not_json_body"
+    text = "The media type {content_type} is not supported, use application/json"
+    remedy = "Send Content-Type: application/json."
+
+
+class NotJson(ApiError):
+    code = "placement.not_json"
+    status = 406
+    title = "Not Acceptable"
+    text = "Only application/json is provided"
+    remedy = "Send Accept: application/json."
+
+
+class InvalidTraitName(BadRequest):
+    code = "placement.invalid_trait_name"
+    text = (
+        'The trait is invalid. A valid trait must be no longer than 255 characters, start with the prefix "CUSTOM_" '
+        'and use following characters: "A"-"Z", "0"-"9" and "_"'
+    )
+    remedy = "Choose such a name."
 
 
 _CODES: dict[type[ApiError], str] = {

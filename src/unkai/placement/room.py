@@ -4,14 +4,14 @@ import asyncio
 
 from unkai.kernel import log
 from unkai.kernel.kit import Kit
-from unkai.kernel.web import Room, Version, VersionRange
+from unkai.kernel.web import Room
 from unkai.placement.api import ROUTES
+from unkai.placement.api.render import render_error
 from unkai.placement.index import Index
 from unkai.placement.policy import POLICIES
-from unkai.placement.render import render_error
 from unkai.placement.service import changes
+from unkai.placement.versions import VERSIONS
 
-VERSIONS = VersionRange("placement", Version(1, 0), Version(1, 39))
 _PRUNE_SECONDS = 600.0
 
 _log = log.get(__name__)

@@ -48,7 +48,7 @@ def check(uuid: str, wanted: Mapping[str, Inventory], *, may_reserve_all: bool) 
             )
 
 
-def replace(tx: Tx, uuid: str, wanted: Mapping[str, Inventory], generation: int) -> Provider:
+def replace(tx: Tx, uuid: str, wanted: Mapping[str, Inventory], generation: int) -> tuple[Provider, dict[str, Stock]]:
     """Give the provider exactly these inventories.
 
     Raises ProviderNotFound, ProviderGenerationConflict, UnknownResourceClass, InventoryInUse for a class that would
@@ -61,7 +61,7 @@ def replace(tx: Tx, uuid: str, wanted: Mapping[str, Inventory], generation: int)
     have = store.of(tx, [provider.id]).get(provider.id, {})
     _remove(tx, provider, have.keys() - wanted.keys())
     write(tx, provider.id, have, wanted)
-    return providers.get(tx, uuid)
+    return listing(tx, uuid)
 
 
 def write(tx: Tx, provider_id: int, have: Mapping[str, Stock], wanted: Mapping[str, Inventory]) -> None:
@@ -82,7 +82,7 @@ def _remove(tx: Tx, provider: Provider, gone: Iterable[str]) -> None:
     store.delete(tx, provider.id, gone)
 
 
-def add(tx: Tx, uuid: str, resource_class: str, inventory: Inventory, generation: int) -> Provider:
+def add(tx: Tx, uuid: str, resource_class: str, inventory: Inventory, generation: int) -> tuple[Provider, Stock]:
     """Raises ProviderNotFound, ProviderGenerationConflict, UnknownResourceClass, InventoryExists."""
     provider = providers.get(tx, uuid)
     providers.check_generation(provider, generation)
@@ -91,17 +91,17 @@ def add(tx: Tx, uuid: str, resource_class: str, inventory: Inventory, generation
         raise InventoryExists(resource_class=resource_class, uuid=uuid)
     providers.advance(tx, provider, generation)
     store.insert(tx, provider.id, {resource_class: inventory})
-    return providers.get(tx, uuid)
+    return one(tx, uuid, resource_class)
 
 
-def update(tx: Tx, uuid: str, resource_class: str, inventory: Inventory, generation: int) -> Provider:
+def update(tx: Tx, uuid: str, resource_class: str, inventory: Inventory, generation: int) -> tuple[Provider, Stock]:
     """Raises ProviderNotFound, ProviderGenerationConflict, InventoryNotFound."""
     provider = providers.get(tx, uuid)
     providers.check_generation(provider, generation)
     one(tx, uuid, resource_class)
     providers.advance(tx, provider, generation)
     store.update(tx, provider.id, resource_class, inventory)
-    return providers.get(tx, uuid)
+    return one(tx, uuid, resource_class)
 
 
 def remove(tx: Tx, uuid: str, resource_class: str) -> None:

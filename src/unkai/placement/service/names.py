@@ -8,6 +8,7 @@ import msgspec
 from unkai.kernel.store import Tx
 from unkai.placement import catalog
 from unkai.placement.errors import (
+    BadResources,
     ResourceClassExists,
     ResourceClassInUse,
     ResourceClassNotFound,
@@ -52,6 +53,14 @@ def check_classes(tx: Tx, names: Iterable[str]) -> None:
         unknown.difference_update(row["name"] for row in providers.custom_classes(tx))
     if unknown:
         raise UnknownResourceClass(name=min(unknown))
+
+
+def check_queried_classes(tx: Tx, names: Iterable[str]) -> None:
+    """As `check_classes`, in the words of a bad query. Raises BadResources."""
+    try:
+        check_classes(tx, names)
+    except UnknownResourceClass as error:
+        raise BadResources(reason=f"Invalid resource class in resources parameter: {error.message}") from error
 
 
 def add_class(tx: Tx, name: str) -> None:

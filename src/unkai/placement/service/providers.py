@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import msgspec
+
 from unkai.kernel.ids import new_uuid
 from unkai.kernel.store import Tx
 from unkai.placement.errors import (
@@ -29,9 +31,9 @@ def get(tx: Tx, uuid: str) -> Provider:
 
 
 def listing(tx: Tx, wanted: Filter) -> list[Provider]:
-    """Providers that meet the filter. Raises UnknownTraits and UnknownResourceClass for names in it."""
+    """Providers that meet the filter. Raises UnknownTraits and BadResources for names in it."""
     names.check_traits(tx, wanted.forbidden.union(*wanted.required))
-    names.check_classes(tx, wanted.resources)
+    names.check_queried_classes(tx, wanted.resources)
     return providers.listing(tx, wanted)
 
 
@@ -79,18 +81,18 @@ def _check_free(tx: Tx, uuid: str, name: str, except_id: int | None = None) -> N
         raise ProviderExists(field="name", value=name)
 
 
-def update(tx: Tx, uuid: str, name: str, parent_uuid: str | None, *, may_move: bool) -> Provider:
-    """Give the provider this name and parent. `may_move`: any other parent, or none (API since 1.37).
+def update(tx: Tx, uuid: str, name: str, parent_uuid: str | msgspec.UnsetType | None, *, may_move: bool) -> Provider:
+    """Give the provider this name and parent (UNSET: the one it has).
 
-    Before that a parent could only be given to a root, once. Raises ProviderNotFound, ProviderExists,
-    ParentNotFound, ParentLoop, ReparentingRefused.
+    `may_move`: any other parent, or none (API since 1.37); before that a parent could only be given to a root, once.
+    Raises ProviderNotFound, ProviderExists, ParentNotFound, ParentLoop, ReparentingRefused.
     """
     provider = get(tx, uuid)
     if name != provider.name:
         _check_free(tx, uuid, name, provider.id)
         providers.rename(tx, provider.id, name)
         changes.record(tx, [provider.id])
-    if parent_uuid != provider.parent_uuid:
+    if not isinstance(parent_uuid, msgspec.UnsetType) and parent_uuid != provider.parent_uuid:
         _move(tx, provider, name, parent_uuid, may_move=may_move)
     return get(tx, uuid)
 
@@ -143,6 +145,13 @@ def replace_traits(tx: Tx, uuid: str, wanted: Iterable[str], generation: int) ->
     advance(tx, provider, generation)
     providers.replace_traits(tx, provider.id, wanted)
     return get(tx, uuid)
+
+
+def remove_traits(tx: Tx, uuid: str) -> None:
+    """Raises ProviderNotFound."""
+    provider = held(tx, uuid)
+    advance(tx, provider, provider.generation)
+    providers.replace_traits(tx, provider.id, ())
 
 
 def replace_aggregates(tx: Tx, uuid: str, wanted: Iterable[str], generation: int | None) -> Provider:
