@@ -3,7 +3,20 @@
 import asyncio
 
 from unkai.identity import policy
-from unkai.identity.api import catalog, grants, projects, role_assignments, roles, tokens, users, versions
+from unkai.identity.api import (
+    application_credentials,
+    catalog,
+    credentials,
+    grants,
+    limits,
+    policies,
+    projects,
+    role_assignments,
+    roles,
+    tokens,
+    users,
+    versions,
+)
 from unkai.identity.errors import render_error
 from unkai.identity.service import keyring
 from unkai.identity.service import tokens as token_service
@@ -31,6 +44,10 @@ def build(kit: Kit) -> Room:
             *grants.ROUTES,
             *role_assignments.ROUTES,
             *catalog.ROUTES,
+            *credentials.ROUTES,
+            *application_credentials.ROUTES,
+            *limits.ROUTES,
+            *policies.ROUTES,
         ),
         render_error=render_error,
         policies=policy.POLICIES,
