@@ -107,12 +107,15 @@ class Host:
         )
         drive = self.folder / f"{name}.iso"
         _write_config_drive(drive, name, self.key.with_suffix(".pub").read_text())
+        # libvirt would give the base image to QEMU's user too, who then could write it: it stays root's.
         # Named after the folder too: control groups are the machine's, and two hosts count their domains from 1.
         return self.connect().createXML(
             f"""<domain type='qemu'><name>{name}-{self.folder.name}</name><memory unit='MiB'>128</memory><vcpu>1</vcpu>
             <os><type machine='q35'>hvm</type></os><features><acpi/></features>
             <devices>
             <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='{disk}'/>
+            <backingStore type='file'><format type='qcow2'/><source file='{IMAGES / "tiny.qcow2"}'>
+            <seclabel model='dac' relabel='no'/></source><backingStore/></backingStore>
             <target dev='vda' bus='virtio'/></disk>
             <controller type='scsi' model='virtio-scsi'/>
             <disk type='file' device='cdrom'><source file='{drive}'/><target dev='sda' bus='scsi'/><readonly/></disk>
