@@ -379,3 +379,17 @@ async def test_shutdown_hands_over_at_once(world: World) -> None:
     await world.stop()
     row = await world.row(flow)
     assert (row["owner"], row["lease_until"], row["state"]) == (None, 0, "running")
+
+
+async def test_a_flow_behind_another_is_not_looked_for_again_and_again(world: World) -> None:
+    world.engine(FlowKind(SPEC, (host_step(world),)))
+    first, second = await world.start(), await world.start()
+    (step,), _, _ = await lease(world)
+    before = world.db.statements
+    await asyncio.sleep(0.5)
+    assert world.db.statements - before < 10
+    await world.db.run(hosts.result, "h1", step.step_id, step.generation, {"x": 1}, None)
+    await world.until(first, "done")
+    (step,), _, _ = await lease(world)
+    await world.db.run(hosts.result, "h1", step.step_id, step.generation, {"x": 2}, None)
+    assert (await world.until(second, "done"))["data"]["got"] == 2

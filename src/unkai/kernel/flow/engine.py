@@ -304,7 +304,7 @@ class Engine:
                 held.kind.on_done(tx, msgspec.structs.replace(held.run(), data=merged))
             changes.update(state="done", finished_at=utcnow(), owner=None, lease_until=0)
             metrics.FLOWS_ENDED.labels(held.kind.spec.name, "done").inc()
-            tx.ring(f"{hosts.FLOW_TOPIC}:{held.id}")
+            tx.ring(hosts.FLOW_TOPIC)  # the subject's next flow may begin
         return changes
 
     # back
@@ -392,7 +392,7 @@ class Engine:
         if held.kind.on_failed is not None:
             held.kind.on_failed(tx, held.run())
         metrics.FLOWS_ENDED.labels(held.kind.spec.name, "failed").inc()
-        tx.ring(f"{hosts.FLOW_TOPIC}:{held.id}")
+        tx.ring(hosts.FLOW_TOPIC)
         return {"state": "failed", "finished_at": utcnow(), "owner": None, "lease_until": 0}
 
 

@@ -123,20 +123,23 @@ def get(tx: Tx, flow_id: str) -> sa.RowMapping | None:
     return tx.first(_with_verdict.where(flows.c.id == flow_id))
 
 
+def _next_of_its_subject() -> sa.ColumnElement[bool]:
+    """Unfinished, not waiting for a host, and no earlier flow of the same subject is unfinished."""
+    earlier = flows.alias("earlier")
+    return sa.and_(
+        flows.c.state.in_(ACTIVE),
+        flows.c.waiting.is_(False),
+        ~sa.exists().where(
+            earlier.c.subject == flows.c.subject, earlier.c.seq < flows.c.seq, earlier.c.state.in_(ACTIVE)
+        ),
+    )
+
+
 def claim(tx: Tx, owner: str, lease: float, limit: int) -> Sequence[sa.RowMapping]:
     """Take up to `limit` flows that nobody works on: the oldest unfinished one of each subject, and due."""
-    earlier = flows.alias("earlier")
     ready = (
         sa.select(flows.c.id)
-        .where(
-            flows.c.state.in_(ACTIVE),
-            flows.c.waiting.is_(False),
-            flows.c.wake_at <= db_now(),
-            flows.c.lease_until <= db_now(),
-            ~sa.exists().where(
-                earlier.c.subject == flows.c.subject, earlier.c.seq < flows.c.seq, earlier.c.state.in_(ACTIVE)
-            ),
-        )
+        .where(_next_of_its_subject(), flows.c.wake_at <= db_now(), flows.c.lease_until <= db_now())
         .order_by(flows.c.seq)
         .limit(limit)
     )
@@ -156,9 +159,7 @@ def claim(tx: Tx, owner: str, lease: float, limit: int) -> Sequence[sa.RowMappin
 def seconds_to_next(tx: Tx) -> float | None:
     """How long until some flow becomes due or claimable again; None when nothing is scheduled."""
     due = sa.case((flows.c.wake_at > flows.c.lease_until, flows.c.wake_at), else_=flows.c.lease_until)
-    micros = tx.scalar(
-        sa.select(sa.func.min(due) - db_now()).where(flows.c.state.in_(ACTIVE), flows.c.waiting.is_(False))
-    )
+    micros = tx.scalar(sa.select(sa.func.min(due) - db_now()).where(_next_of_its_subject()))
     return None if micros is None else max(0.0, micros / 1_000_000)
 
 
