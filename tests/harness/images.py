@@ -104,7 +104,9 @@ def quick_leases() -> ImageTasks:
 @contextlib.contextmanager
 def served(app: Any) -> Iterator[str]:
     """The application behind a real HTTP server on a free port; yields its base address."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off", http="httptools", interface="asgi3")
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=0, log_config=None, lifespan="off", http="httptools", interface="asgi3"
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

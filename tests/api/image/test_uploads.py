@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import socket
+import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -133,8 +134,11 @@ async def test_two_uploads_that_fit_alone_but_not_together(small: Images) -> Non
             await half.wait()
 
         slow = asyncio.create_task(upload(client, one["id"], slowly()))
-        while (await client.get(f"/v2/images/{one['id']}")).json()["status"] != "saving":
-            await asyncio.sleep(0.01)
+
+        async def saving() -> bool:
+            return bool((await client.get(f"/v2/images/{one['id']}")).json()["status"] == "saving")
+
+        await until(saving)
         assert (await upload(client, two["id"], parts(b"x" * 800))).status_code == 204
         half.set()
         answer = await slow
@@ -186,7 +190,7 @@ async def test_formats_need_not_match_when_the_operator_says_so_but_stay_safe(tm
             assert (await client.get(f"/v2/images/{image['id']}")).json()["status"] == "queued"
 
 
-# ---- clients that go away -------------------------------------------------------------------------------------------
+# ---- clients that go away --------------------------------------------------------------------------------
 
 
 def half_an_upload(base: str, image_id: str, *, chunked: bool) -> socket.socket:
@@ -268,7 +272,7 @@ async def test_a_cancelled_request_leaves_nothing(cloud: Images) -> None:
         assert await queued(client, cloud, image)
 
 
-# ---- two at a time ---------------------------------------------------------------------------------------------------
+# ---- two at a time ---------------------------------------------------------------------------------------
 
 
 async def test_a_second_upload_is_refused_and_the_first_goes_on(cloud: Images) -> None:
@@ -315,33 +319,36 @@ async def test_an_image_deleted_during_its_upload(cloud: Images, size: int) -> N
         assert await reconcile.check(cloud.kit) == []
 
 
-# ---- stores that fail ------------------------------------------------------------------------------------------------
+# ---- stores that fail ------------------------------------------------------------------------------------
 
 
-@pytest.mark.root
-@pytest.mark.parametrize("announced", [True, False])
-async def test_a_full_disk(tmp_path: Path, announced: bool) -> None:
-    """A real one: a file system of 4 MiB."""
-    import subprocess
-
+@pytest.fixture
+def full_soon(tmp_path: Path) -> Iterator[Images]:
+    """A store on a file system of 4 MiB."""
     folder = tmp_path / "store"
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)], check=True)
     try:
         with images(tmp_path) as cloud:
-            async with cloud.as_("member") as client:
-                small = await active(client, bytes(1 << 20))
-                image = await create(client)
-                data = bytes(6 << 20)
-                answer = await upload(client, image["id"], data if announced else parts(data[:-5], data[-5:]))
-                assert answer.status_code == 413
-                assert "Image storage media is full" in answer.json()["message"]
-                assert (await client.get(f"/v2/images/{image['id']}")).json()["status"] == "queued"
-                assert len(cloud.blobs()) == 1
-                assert (await client.get(small["file"])).content == bytes(1 << 20)
-                assert (await upload(client, image["id"], bytes(1 << 20))).status_code == 204
+            yield cloud
     finally:
         subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("announced", [True, False])
+async def test_a_full_disk(full_soon: Images, announced: bool) -> None:
+    async with full_soon.as_("member") as client:
+        small = await active(client, bytes(1 << 20))
+        image = await create(client)
+        data = bytes(6 << 20)
+        answer = await upload(client, image["id"], data if announced else parts(data[:-5], data[-5:]))
+        assert answer.status_code == 413
+        assert "Image storage media is full" in answer.json()["message"]
+        assert (await client.get(f"/v2/images/{image['id']}")).json()["status"] == "queued"
+        assert len(full_soon.blobs()) == 1
+        assert (await client.get(small["file"])).content == bytes(1 << 20)
+        assert (await upload(client, image["id"], bytes(1 << 20))).status_code == 204
 
 
 class BrokenStore(FileStore):
@@ -379,7 +386,7 @@ async def test_a_store_that_fails_at_any_point(tmp_path: Path, where: str, numbe
                 assert "Permission to write image storage media denied." in answer.json()["message"]
 
 
-# ---- leases ----------------------------------------------------------------------------------------------------------
+# ---- leases ----------------------------------------------------------------------------------------------
 
 
 async def test_an_upload_keeps_its_lease_for_as_long_as_it_runs(tmp_path: Path) -> None:
@@ -443,8 +450,11 @@ async def test_an_upload_that_lost_its_right_stops_taking_data(tmp_path: Path) -
                     await asyncio.sleep(0.02)
 
             running = asyncio.create_task(upload(client, image["id"], endless()))
-            while sent < 3:
-                await asyncio.sleep(0.01)
+
+            async def under_way() -> bool:
+                return sent >= 3
+
+            await until(under_way)
             assert (await client.delete(f"/v2/images/{image['id']}")).status_code == 204
             assert (await running).status_code == 410
             assert sent < 200

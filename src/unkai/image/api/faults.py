@@ -6,6 +6,7 @@ refused by upstream's middleware, which has a JSON body of its own.
 """
 
 import html
+from collections.abc import Callable
 
 import msgspec
 from falcon import errors as falcon_errors
@@ -14,6 +15,7 @@ from falcon.util import mediatypes
 from unkai.kernel.web import ErrorView
 
 _HTML, _JSON = "text/html", "application/json"
+_BREAK = "<br /><br />"
 
 
 def render_error(view: ErrorView) -> tuple[str, bytes]:
@@ -21,36 +23,35 @@ def render_error(view: ErrorView) -> tuple[str, bytes]:
         body = {"error": {"code": 401, "title": view.title, "message": view.message}}
         return _JSON, msgspec.json.encode(body)
     status = f"{view.status} {view.title}"
-    explanation, detail = _texts(view)
     kind = _wanted(view.accept)
     if kind == _JSON:
-        message = f"{explanation}<br /><br />\n{detail}\n\n"
-        return _JSON, msgspec.json.encode({"message": message, "code": status, "title": view.title})
+        return _JSON, msgspec.json.encode({"message": _text(view, str), "code": status, "title": view.title})
     if kind == _HTML:
-        text = f"{html.escape(explanation)}<br /><br />\n{html.escape(detail)}\n\n"
+        text = _text(view, html.escape)
         page = (
             f"<html>\n <head>\n  <title>{status}</title>\n </head>\n <body>\n  <h1>{status}</h1>\n  {text}\n </body>\n"
             "</html>"
         )
         return "text/html; charset=UTF-8", page.encode()
-    return "text/plain; charset=UTF-8", f"{status}\n\n{explanation}\n\n{detail}\n\n".encode()
+    return "text/plain; charset=UTF-8", f"{status}\n\n{_text(view, str).replace(_BREAK, '')}".encode()
 
 
-def _texts(view: ErrorView) -> tuple[str, str]:
-    if view.code == "forbidden":
-        return f"You are not authorized to complete {view.params.get('rule', 'this')} action.", ""
+def _text(view: ErrorView, quote: Callable[[str], str]) -> str:
+    message = quote(view.message)
     if view.status == 405:
-        return view.message, ""
+        return f"{message} {_BREAK}\n"
     if view.status == 415:
-        sent = view.params.get("content_type", "application/octet-stream")
-        return f"The request media type {sent} is not supported by this server.", view.message
-    return view.message, ""
+        sent = quote(str(view.params.get("content_type", "application/octet-stream")))
+        return f"The request media type {sent} is not supported by this server.\n{_BREAK}\n{message}"
+    if view.code == "forbidden":
+        message = quote(f"You are not authorized to complete {view.params.get('rule', 'this')} action.")
+    return f"{message}{_BREAK}\n\n\n"
 
 
 def _wanted(accept: str) -> str:
-    """What WebOb would choose between HTML and JSON; "" when the client wants neither."""
+    """What WebOb would choose between HTML and JSON; "" when the client names neither."""
     if not accept:
-        return _HTML
+        return ""
     try:
         return mediatypes.best_match([_HTML, _JSON], accept)
     except falcon_errors.InvalidMediaRange:
