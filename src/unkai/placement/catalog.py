@@ -1,6 +1,7 @@
 """The standard names of resource classes and traits, and the rule for names of one's own."""
 
 import re
+from collections.abc import Iterable
 from functools import cache
 
 import os_resource_classes
@@ -16,6 +17,12 @@ MAX_NAME = 255
 def standard_classes() -> tuple[str, ...]:
     """In the library's order, which is the order of upstream's lists."""
     return tuple(os_resource_classes.STANDARDS)
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Standard classes as the library orders them, then others by name."""
+    rank = {name: number for number, name in enumerate(standard_classes())}
+    return sorted(names, key=lambda name: (rank.get(name, len(rank)), name))
 
 
 @cache

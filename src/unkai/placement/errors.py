@@ -13,26 +13,37 @@ class ProviderNotFound(NotFound):
     remedy = "Look the provider up in GET /resource_providers."
 
 
+class ProviderNotFoundForDelete(ProviderNotFound):
+    code = "placement.provider_not_found_for_delete"
+    text = "No resource provider with uuid {uuid} found for delete"
+
+
 class ParentNotFound(BadRequest):
     code = "placement.parent_not_found"
-    text = "Unable to save resource provider {name}: parent provider UUID {uuid} does not exist."
+    text = "Unable to save resource provider {name}: parent provider UUID does not exist: {uuid}."
     remedy = "Create the parent first."
 
 
 class ParentLoop(BadRequest):
     code = "placement.parent_loop"
-    text = (
-        "Unable to save resource provider {name}: creating loop in the provider tree is not allowed: parent provider "
-        "{uuid} is the provider itself or below it."
-    )
+    text = "Unable to save resource provider {name}: creating loop in the provider tree is not allowed."
     remedy = "Choose a parent outside of the provider's own subtree."
+
+
+class OwnParent(BadRequest):
+    code = "placement.own_parent"
+    text = (
+        'Unable to create resource provider "{name}", {uuid}: parent provider UUID cannot be same as UUID. '
+        "Please set parent provider UUID to None if there is no parent."
+    )
+    remedy = "Leave the parent away."
 
 
 class ReparentingRefused(BadRequest):
     code = "placement.reparenting_refused"
     text = (
-        "Unable to save resource provider {name}: re-parenting a provider is not currently allowed. Its current "
-        "parent is {current}."
+        "Unable to save resource provider {name}: {what} a provider is not currently allowed. Its current parent is "
+        "{current}."
     )
     remedy = "Use microversion 1.37 or later."
 
@@ -51,10 +62,7 @@ class ProviderInUse(Conflict):
 
 class ProviderHasChildren(Conflict):
     code = "placement.provider_has_children"
-    text = (
-        "Unable to delete parent resource provider {uuid}: It has child resource providers, "
-        "Cannot delete resource provider {uuid}."
-    )
+    text = "Unable to delete parent resource provider {uuid}: It has child resource providers."
     remedy = "Delete the children first."
 
 
@@ -78,8 +86,25 @@ class ConsumerGenerationConflict(Conflict):
 
 class InventoryNotFound(NotFound):
     code = "placement.inventory_not_found"
-    text = "No inventory of class {resource_class} found for {uuid}"
+    text = "No inventory of class {resource_class} for {uuid}"
     remedy = "Look at GET /resource_providers/{uuid}/inventories."
+
+
+class InventoryNotFoundForDelete(InventoryNotFound):
+    code = "placement.inventory_not_found_for_delete"
+    text = "No inventory of class {resource_class} found for delete: resource provider {uuid}"
+
+
+class NoInventoryToUpdate(BadRequest):
+    code = "placement.no_inventory_to_update"
+    text = "No inventory record with resource class for resource provider {uuid}: {resource_class}"
+    remedy = "Create the inventory with POST first."
+
+
+class UnknownInventoryClass(BadRequest):
+    code = "placement.unknown_inventory_class"
+    text = "Unknown resource class in inventory for resource provider {uuid}: No such resource class {name}."
+    remedy = "Create a CUSTOM_ class with PUT /resource_classes/{name} or use a standard one."
 
 
 class InventoryExists(Conflict):
@@ -97,8 +122,8 @@ class InventoryInUse(Conflict):
 class InvalidInventoryCapacity(BadRequest):
     code = "placement.invalid_inventory_capacity"
     text = (
-        "Unable to update inventory for resource provider {uuid}: Invalid inventory for '{resource_class}' on "
-        "resource provider '{uuid}'. The reserved value is greater than {bound} total."
+        "Unable to {verb} inventory for resource provider {uuid}: Invalid inventory for '{resource_class}' on "
+        "resource provider '{uuid}'. The reserved value is greater than {bound}total."
     )
     remedy = "Lower `reserved` or raise `total`."
 
@@ -279,6 +304,7 @@ class InvalidTraitName(BadRequest):
 
 _CODES: dict[type[ApiError], str] = {
     ProviderNotFound: "placement.resource_provider.not_found",
+    ProviderNotFoundForDelete: "placement.resource_provider.not_found",
     ProviderInUse: "placement.resource_provider.inuse",
     ProviderHasChildren: "placement.resource_provider.cannot_delete_parent",
     ProviderExists: "placement.duplicate_name",

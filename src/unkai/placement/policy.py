@@ -55,11 +55,5 @@ POLICIES = (
     _rule("allocations:delete", "Remove a consumer's allocations.", "DELETE /allocations/{consumer_uuid}"),
     _rule("resource_providers:allocations:list", "List a provider's allocations.", f"GET {_RP}/allocations"),
     _rule("allocation_candidates:list", "List allocation candidates.", "GET /allocation_candidates"),
-    Rule(
-        "placement:reshaper:reshape",
-        "role:service",
-        "Move inventories and allocations.",
-        ("POST /reshaper",),
-        ("project",),
-    ),
+    _rule("reshaper:reshape", "Move inventories and allocations.", "POST /reshaper"),
 )

@@ -7,7 +7,7 @@ import msgspec
 from unkai.kernel.store import Tx
 from unkai.kernel.web import Request, Response, Route
 from unkai.placement.api.answer import accepts_json, answer
-from unkai.placement.api.body import Uuid, decode, uuids
+from unkai.placement.api.body import Uuid, decode_below, unique
 from unkai.placement.model import Provider
 from unkai.placement.service import providers
 from unkai.placement.versions import since
@@ -43,13 +43,13 @@ async def replace_aggregates(req: Request) -> Response:
     req.authorize("placement:resource_providers:aggregates:update")
     generation: int | None = None
     if req.at_least(19):
-        body = await decode(req, Body)
+        body = await decode_below(req, Body)
         names, generation = body.aggregates, body.resource_provider_generation
     else:
-        names = await decode(req, Aggregates)
-    uuids(names, unique="aggregates")
+        names = await decode_below(req, Aggregates)
+    unique(names)
     provider = await req.kit.db.run(providers.replace_aggregates, req.params["uuid"], names, generation)
-    return answer(req, _render(req, provider, sorted(names)))
+    return answer(req, _render(req, provider, names))
 
 
 ROUTES = (

@@ -4,9 +4,11 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from unkai.kernel.errors import ApiError
 from unkai.kernel.ids import is_uuid
 from unkai.kernel.web import Request
 from unkai.placement.errors import ContentTypeNeeded, InvalidJson, MalformedJson, NotJsonBody
+from unkai.placement.service import providers
 
 T = TypeVar("T")
 
@@ -14,7 +16,14 @@ NAME_PATTERN = "^[A-Z0-9_]+$"
 CUSTOM_PATTERN = r"^CUSTOM_[A-Z0-9_]+$"
 UUID_PATTERN = "^[0-9a-fA-F-]{36}$"
 
-Uuid = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uuid"})]
+# The pattern is what decodes; a refusal speaks of the format, as upstream's does.
+Uuid = Annotated[
+    str,
+    msgspec.Meta(
+        pattern="^[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}$",
+        extra_json_schema={"format": "uuid"},
+    ),
+]
 ClassName = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]
 CustomName = Annotated[str, msgspec.Meta(pattern=CUSTOM_PATTERN, min_length=1, max_length=255)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
@@ -27,7 +36,7 @@ async def decode(req: Request, kind: type[T]) -> T:
     try:
         found: T = _decoder(kind).decode(content)
     except msgspec.ValidationError as error:
-        raise InvalidJson(reason=_why(kind, msgspec.json.decode(content)) or str(error)) from error
+        raise InvalidJson(reason=_why(kind, _plain(content)) or str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedJson(reason=str(error)) from error
     return found
@@ -61,14 +70,41 @@ def _decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
     return found
 
 
-def uuids(values: list[str], unique: str = "") -> list[str]:
-    """Raises InvalidJson for one that is no UUID, or that is there twice when `unique` names the list."""
-    for value in values:
-        if not is_uuid(value):
-            raise InvalidJson(reason=f"{value[:64]!r} is not a 'uuid'")
-    if unique and len(set(values)) != len(values):
-        raise InvalidJson(reason=f"{unique} has non-unique elements")
+async def decode_below(req: Request, kind: type[T]) -> T:
+    """As `decode`, for what hangs below a provider: that it does not exist is said before what is wrong with a body.
+
+    Raises ProviderNotFound too.
+    """
+    try:
+        return await decode(req, kind)
+    except ApiError:
+        await req.kit.db.read(providers.get, req.params["uuid"])
+        raise
+
+
+def unique(values: list[str]) -> list[str]:
+    """Raises InvalidJson for one that is there twice."""
+    if len(set(values)) != len(values):
+        raise InvalidJson(reason=f"{values!r} has non-unique elements")
     return values
+
+
+def _plain(content: bytes) -> Any:
+    """Raises MalformedJson: a struct may refuse a body before its end is read."""
+    try:
+        return msgspec.json.decode(content)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise MalformedJson(reason=str(error)) from error
+
+
+def _said(schema: Any) -> Any:
+    """The schema with formats in place of the patterns that check them."""
+    if isinstance(schema, list):
+        return [_said(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    skip = "pattern" if schema.get("format") == "uuid" else None
+    return {name: _said(part) for name, part in schema.items() if name != skip}
 
 
 def _why(kind: Any, content: Any) -> str | None:
@@ -81,7 +117,7 @@ def _why(kind: Any, content: Any) -> str | None:
 
     checker = jsonschema.FormatChecker(formats=())
     checker.checks("uuid")(is_uuid)
-    schema = msgspec.json.schema(kind)
+    schema = _said(msgspec.json.schema(kind))
     validator = jsonschema.Draft202012Validator(schema, format_checker=checker)
     error = jsonschema.exceptions.best_match(validator.iter_errors(content))
     return None if error is None else str(error)

@@ -96,7 +96,7 @@ def _tree(text: str) -> str:
 def _same_subtree(values: Sequence[str], groups: dict[str, Group]) -> tuple[frozenset[str], ...]:
     found: list[frozenset[str]] = []
     for value in values:
-        suffixes = frozenset(value.split(","))
+        suffixes = frozenset(suffix.strip() for suffix in value.split(","))
         if "" in suffixes:
             raise BadQuery(reason="Empty string (unsuffixed group) can not be specified in `same_subtree`")
         unreal = suffixes - groups.keys()

@@ -19,7 +19,7 @@ def resources(text: str) -> dict[str, int]:
         raise BadResources(reason=f"{expected} Got: empty string.")
     found: dict[str, int] = {}
     for part in text.split(","):
-        name, colon, amount = part.partition(":")
+        name, colon, amount = (piece.strip() for piece in part.partition(":"))
         if not colon or not name:
             raise BadResources(reason=f"{expected} Got: {text[:255]}.")
         if not amount.isascii() or not amount.isdigit() or len(amount) > 10:
@@ -40,10 +40,13 @@ def traits(values: Sequence[str], minor: int, key: str = "required") -> tuple[Ch
     required: list[frozenset[str]] = []
     forbidden: set[str] = set()
     for value in values if minor >= 39 else values[:1]:
+        value = value.strip()
         if value.startswith("in:"):
             if minor < 39:
-                raise InvalidQuery(reason=f"The format '{value[:255]}' only supported since microversion 1.39.")
-            choice = value.removeprefix("in:").split(",")
+                raise InvalidQuery(
+                    reason="The format 'in:HW_CPU_X86_VMX,CUSTOM_MAGIC' only supported since microversion 1.39."
+                )
+            choice = [name.strip() for name in value.removeprefix("in:").split(",")]
             if not all(choice) or any(name.startswith("!") for name in choice):
                 raise InvalidQuery(
                     reason=f"Expected '{key}' parameter value of the form: in:HW_CPU_X86_VMX,CUSTOM_MAGIC. "
@@ -51,7 +54,7 @@ def traits(values: Sequence[str], minor: int, key: str = "required") -> tuple[Ch
                 )
             required.append(frozenset(choice))
             continue
-        for name in value.split(","):
+        for name in (part.strip() for part in value.split(",")):
             bare = name.removeprefix("!") if minor >= 22 else name
             if not bare or "!" in bare:
                 form = "HW_CPU_X86_VMX,!CUSTOM_MAGIC" if minor >= 22 else "HW_CPU_X86_VMX,CUSTOM_MAGIC"
@@ -92,7 +95,7 @@ def aggregates(values: Sequence[str], minor: int) -> tuple[Choices, frozenset[st
 
 def _uuids(value: str) -> frozenset[str]:
     many = value.startswith("in:")
-    names = value.removeprefix("in:").split(",")
+    names = [name.strip() for name in value.removeprefix("in:").split(",")]
     if len(names) > 1 and not many:
         raise InvalidQuery(
             reason="Multiple values for 'member_of' must be prefixed with the 'in:' or '!in:' keyword using the valid "

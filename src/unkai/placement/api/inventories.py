@@ -7,7 +7,7 @@ import msgspec
 from unkai.kernel.errors import MethodNotAllowed
 from unkai.kernel.web import Request, Response, Route
 from unkai.placement.api.answer import accepts_json, answer, done, location, newest
-from unkai.placement.api.body import ClassName, decode
+from unkai.placement.api.body import ClassName, decode_below
 from unkai.placement.model import MAX_INT, Inventory, Stock
 from unkai.placement.service import inventories
 
@@ -40,8 +40,9 @@ class OneInventory(Fields, forbid_unknown_fields=True, kw_only=True):
     resource_provider_generation: int
 
 
-class NewInventory(OneInventory, forbid_unknown_fields=True, kw_only=True):
+class NewInventory(Fields, forbid_unknown_fields=True, kw_only=True):
     resource_class: ClassName
+    resource_provider_generation: int | None = None
 
 
 class AllInventories(msgspec.Struct, forbid_unknown_fields=True):
@@ -71,7 +72,7 @@ async def list_inventories(req: Request) -> Response:
 
 async def replace_inventories(req: Request) -> Response:
     req.authorize("placement:resource_providers:inventories:update")
-    body = await decode(req, AllInventories)
+    body = await decode_below(req, AllInventories)
     uuid = req.params["uuid"]
     wanted = {name: fields.inventory() for name, fields in body.inventories.items()}
     inventories.check(uuid, wanted, may_reserve_all=req.at_least(26))
@@ -81,9 +82,9 @@ async def replace_inventories(req: Request) -> Response:
 
 async def create_inventory(req: Request) -> Response:
     req.authorize("placement:resource_providers:inventories:create")
-    body = await decode(req, NewInventory)
+    body = await decode_below(req, NewInventory)
     uuid, name = req.params["uuid"], body.resource_class
-    inventories.check(uuid, {name: body.inventory()}, may_reserve_all=req.at_least(26))
+    inventories.check(uuid, {name: body.inventory()}, may_reserve_all=req.at_least(26), verb="create")
     provider, stock = await req.kit.db.run(
         inventories.add, uuid, name, body.inventory(), body.resource_provider_generation
     )
@@ -110,7 +111,7 @@ async def show_inventory(req: Request) -> Response:
 
 async def update_inventory(req: Request) -> Response:
     req.authorize("placement:resource_providers:inventories:update")
-    body = await decode(req, OneInventory)
+    body = await decode_below(req, OneInventory)
     uuid, name = req.params["uuid"], req.params["resource_class"]
     inventories.check(uuid, {name: body.inventory()}, may_reserve_all=req.at_least(26))
     provider, stock = await req.kit.db.run(

@@ -7,8 +7,7 @@ import msgspec
 from unkai.kernel.store import Tx
 from unkai.kernel.web import Request, Response, Route
 from unkai.placement.api.answer import accepts_json, answer, done
-from unkai.placement.api.body import NAME_PATTERN, decode
-from unkai.placement.errors import InvalidJson
+from unkai.placement.api.body import NAME_PATTERN, decode_below, unique
 from unkai.placement.model import Provider
 from unkai.placement.service import providers
 from unkai.placement.versions import since
@@ -35,9 +34,8 @@ async def list_traits(req: Request) -> Response:
 
 async def replace_traits(req: Request) -> Response:
     req.authorize("placement:resource_providers:traits:update")
-    body = await decode(req, Body)
-    if len(set(body.traits)) != len(body.traits):
-        raise InvalidJson(reason="traits has non-unique elements")
+    body = await decode_below(req, Body)
+    unique(body.traits)
     provider = await req.kit.db.run(
         providers.replace_traits, req.params["uuid"], body.traits, body.resource_provider_generation
     )

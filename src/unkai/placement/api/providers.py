@@ -8,7 +8,7 @@ import msgspec
 from unkai.kernel.web import Request, Response, Route
 from unkai.placement.api import filters
 from unkai.placement.api.answer import accepts_json, answer, done, link, location, newest
-from unkai.placement.api.body import Uuid, decode, uuids
+from unkai.placement.api.body import Uuid, decode
 from unkai.placement.api.query import Form, Param
 from unkai.placement.model import Provider
 from unkai.placement.service import providers
@@ -92,10 +92,10 @@ async def create_provider(req: Request) -> Response:
     req.authorize("placement:resource_providers:create")
     kind = NewProvider14 if req.at_least(14) else NewProvider
     body = await decode(req, kind)
-    given = None if body.uuid is msgspec.UNSET else _canonical(uuids([body.uuid])[0])
+    given = None if body.uuid is msgspec.UNSET else _canonical(body.uuid)
     parent = getattr(body, "parent_provider_uuid", None)
     if parent is not None:
-        parent = _canonical(uuids([parent])[0])
+        parent = _canonical(parent)
     made = await req.kit.db.run(providers.create, body.name, given, parent)
     where = location(req, f"/resource_providers/{made.uuid}")
     if req.at_least(20):
@@ -116,7 +116,7 @@ async def update_provider(req: Request) -> Response:
     body = await decode(req, kind)
     parent = getattr(body, "parent_provider_uuid", msgspec.UNSET)
     if isinstance(parent, str):
-        parent = _canonical(uuids([parent])[0])
+        parent = _canonical(parent)
     may_move = req.at_least(37)
     changed = await req.kit.db.run(providers.update, req.params["uuid"], body.name, parent, may_move=may_move)
     return answer(req, _render(req, changed), modified=changed.updated_at)

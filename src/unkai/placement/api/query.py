@@ -69,13 +69,14 @@ class Form(msgspec.Struct, frozen=True):
 
         checker = jsonschema.FormatChecker(formats=())
         checker.checks("uuid")(is_uuid)
-        schema = {
+        schema: dict[str, Any] = {
             "type": "object",
             "properties": {name: param.schema() for name, param in self.params.items()},
-            "patternProperties": {pattern: param.schema() for pattern, param in self.name_patterns.items()},
             "required": list(self.required),
             "additionalProperties": False,
         }
+        if self.name_patterns:
+            schema["patternProperties"] = {pattern: param.schema() for pattern, param in self.name_patterns.items()}
         validator = jsonschema.Draft202012Validator(schema, format_checker=checker)
         return str(jsonschema.exceptions.best_match(validator.iter_errors(found)))
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from unkai.kernel.web import Request, Response, Route
-from unkai.placement.api.answer import accepts_json, answer, done, link, location, newest, no_content
+from unkai.kernel.web import Request, Response, Route, reply
+from unkai.placement.api.answer import accepts_json, answer, done, link, location, newest
 from unkai.placement.api.body import CustomName, check, decode
 from unkai.placement.service import names
 from unkai.placement.versions import since, until
@@ -47,7 +47,7 @@ async def rename_class(req: Request) -> Response:
     req.authorize("placement:resource_classes:update")
     body = await decode(req, NewClass)
     await req.kit.db.run(names.rename_class, req.params["name"], body.name)
-    return answer(req, _render(body.name))
+    return reply(_render(body.name))
 
 
 async def ensure_class(req: Request) -> Response:
@@ -56,7 +56,7 @@ async def ensure_class(req: Request) -> Response:
     name = req.params["name"]
     check(NewClass, {"name": name})
     made = await req.kit.db.run(names.ensure_class, name)
-    return no_content(req, 201 if made else 204, Location=location(req, f"/resource_classes/{name}"))
+    return done(201 if made else 204, Location=location(req, f"/resource_classes/{name}"))
 
 
 async def delete_class(req: Request) -> Response:

@@ -1,9 +1,20 @@
 """What providers have."""
 
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
 from unkai.kernel.store import Tx
-from unkai.placement.errors import InvalidInventoryCapacity, InventoryExists, InventoryInUse, InventoryNotFound
+from unkai.placement import catalog
+from unkai.placement.errors import (
+    InvalidInventoryCapacity,
+    InventoryExists,
+    InventoryInUse,
+    InventoryNotFound,
+    InventoryNotFoundForDelete,
+    NoInventoryToUpdate,
+    UnknownInventoryClass,
+    UnknownResourceClass,
+)
 from unkai.placement.model import Inventory, Provider, Stock
 from unkai.placement.service import names, providers
 from unkai.placement.store import allocations as allocation_store
@@ -39,12 +50,14 @@ def inventories_by_providers(tx: Tx, uuids: Iterable[str]) -> dict[str, dict[str
     return {uuid: stocks.get(provider.id, {}) for uuid, provider in found.items()}
 
 
-def check(uuid: str, wanted: Mapping[str, Inventory], *, may_reserve_all: bool) -> None:
+def check(
+    uuid: str, wanted: Mapping[str, Inventory], *, may_reserve_all: bool, verb: Literal["create", "update"] = "update"
+) -> None:
     """Raises InvalidInventoryCapacity. All of it may be reserved since API 1.26, before only less."""
     for name, inventory in wanted.items():
         if inventory.reserved > inventory.total or (inventory.reserved == inventory.total and not may_reserve_all):
             raise InvalidInventoryCapacity(
-                uuid=uuid, resource_class=name, bound="the" if may_reserve_all else "or equal to the"
+                uuid=uuid, resource_class=name, verb=verb, bound="" if may_reserve_all else "or equal to "
             )
 
 
@@ -56,7 +69,10 @@ def replace(tx: Tx, uuid: str, wanted: Mapping[str, Inventory], generation: int)
     """
     provider = providers.get(tx, uuid)
     providers.check_generation(provider, generation)
-    names.check_classes(tx, wanted)
+    try:
+        names.check_classes(tx, wanted)
+    except UnknownResourceClass as error:
+        raise UnknownInventoryClass(uuid=uuid, **error.params) from error
     providers.advance(tx, provider, generation)
     have = store.of(tx, [provider.id]).get(provider.id, {})
     _remove(tx, provider, have.keys() - wanted.keys())
@@ -78,13 +94,18 @@ def _remove(tx: Tx, provider: Provider, gone: Iterable[str]) -> None:
         return
     used = gone & allocation_store.classes_in_use(tx, provider.id)
     if used:
-        raise InventoryInUse(classes=", ".join(sorted(used)), uuid=provider.uuid)
+        raise InventoryInUse(classes=", ".join(catalog.in_order(used)), uuid=provider.uuid)
     store.delete(tx, provider.id, gone)
 
 
-def add(tx: Tx, uuid: str, resource_class: str, inventory: Inventory, generation: int) -> tuple[Provider, Stock]:
-    """Raises ProviderNotFound, ProviderGenerationConflict, UnknownResourceClass, InventoryExists."""
-    provider = providers.get(tx, uuid)
+def add(
+    tx: Tx, uuid: str, resource_class: str, inventory: Inventory, generation: int | None
+) -> tuple[Provider, Stock]:
+    """`generation` None does not care. Raises ProviderNotFound, ProviderGenerationConflict, UnknownResourceClass,
+    InventoryExists."""
+    provider = providers.held(tx, uuid)
+    if generation is None:
+        generation = provider.generation
     providers.check_generation(provider, generation)
     names.check_classes(tx, [resource_class])
     if resource_class in store.of(tx, [provider.id]).get(provider.id, {}):
@@ -95,18 +116,21 @@ def add(tx: Tx, uuid: str, resource_class: str, inventory: Inventory, generation
 
 
 def update(tx: Tx, uuid: str, resource_class: str, inventory: Inventory, generation: int) -> tuple[Provider, Stock]:
-    """Raises ProviderNotFound, ProviderGenerationConflict, InventoryNotFound."""
-    provider = providers.get(tx, uuid)
+    """Raises ProviderNotFound, ProviderGenerationConflict, NoInventoryToUpdate."""
+    provider, have = listing(tx, uuid)
     providers.check_generation(provider, generation)
-    one(tx, uuid, resource_class)
+    if resource_class not in have:
+        raise NoInventoryToUpdate(resource_class=resource_class, uuid=uuid)
     providers.advance(tx, provider, generation)
     store.update(tx, provider.id, resource_class, inventory)
     return one(tx, uuid, resource_class)
 
 
 def remove(tx: Tx, uuid: str, resource_class: str) -> None:
-    """Raises ProviderNotFound, InventoryNotFound, InventoryInUse."""
-    provider, _ = one(tx, uuid, resource_class)
+    """Raises ProviderNotFound, InventoryNotFoundForDelete, InventoryInUse."""
+    provider, have = listing(tx, uuid)
+    if resource_class not in have:
+        raise InventoryNotFoundForDelete(resource_class=resource_class, uuid=uuid)
     provider_store.lock(tx, [provider.id])
     _remove(tx, provider, [resource_class])
     provider_store.advance(tx, [provider.id])

@@ -7,6 +7,7 @@ import msgspec
 from unkai.kernel.ids import new_uuid
 from unkai.kernel.store import Tx
 from unkai.placement.errors import (
+    OwnParent,
     ParentLoop,
     ParentNotFound,
     ProviderExists,
@@ -14,6 +15,7 @@ from unkai.placement.errors import (
     ProviderHasChildren,
     ProviderInUse,
     ProviderNotFound,
+    ProviderNotFoundForDelete,
     ReparentingRefused,
 )
 from unkai.placement.model import Provider
@@ -56,13 +58,13 @@ def aggregates_by_providers(tx: Tx, uuids: Iterable[str]) -> dict[str, list[str]
 
 
 def create(tx: Tx, name: str, uuid: str | None = None, parent_uuid: str | None = None) -> Provider:
-    """Raises ProviderExists, ParentNotFound, ParentLoop (its own parent)."""
+    """Raises ProviderExists, ParentNotFound, OwnParent."""
     uuid = uuid or new_uuid()
     _check_free(tx, uuid, name)
     parent = None
     if parent_uuid is not None:
         if parent_uuid == uuid:
-            raise ParentLoop(name=name, uuid=uuid)
+            raise OwnParent(name=name, uuid=uuid)
         parent = providers.by_uuid(tx, parent_uuid)
         if parent is None:
             raise ParentNotFound(name=name, uuid=parent_uuid)
@@ -104,10 +106,11 @@ def _move(tx: Tx, provider: Provider, name: str, parent_uuid: str | None, *, may
         if parent is None:
             raise ParentNotFound(name=name, uuid=parent_uuid)
     if provider.parent_uuid is not None and not may_move:
-        raise ReparentingRefused(name=name, current=provider.parent_uuid)
+        what = "un-parenting" if parent_uuid is None else "re-parenting"
+        raise ReparentingRefused(name=name, what=what, current=provider.parent_uuid)
     subtree = _below(providers.tree(tx, provider), provider.id)
     if parent is not None and parent.id in subtree:
-        raise ParentLoop(name=name, uuid=parent_uuid)
+        raise ParentLoop(name=name)
     providers.lock(tx, subtree)
     providers.move(tx, provider.id, parent, subtree)
     changes.record(tx, subtree)
@@ -125,8 +128,10 @@ def _below(parents: dict[int, int | None], top: int) -> set[int]:
 
 
 def delete(tx: Tx, uuid: str) -> None:
-    """Raises ProviderNotFound, ProviderHasChildren, ProviderInUse."""
-    provider = get(tx, uuid)
+    """Raises ProviderNotFoundForDelete, ProviderHasChildren, ProviderInUse."""
+    provider = providers.by_uuid(tx, uuid)
+    if provider is None:
+        raise ProviderNotFoundForDelete(uuid=uuid)
     providers.lock(tx, [provider.id])
     if providers.has_children(tx, provider.id):
         raise ProviderHasChildren(uuid=uuid)

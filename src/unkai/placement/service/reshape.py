@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from unkai.kernel.store import Tx
+from unkai.placement import catalog
 from unkai.placement.errors import InventoryInUse, UnknownReshapedProvider
 from unkai.placement.model import Claim, Inventory
 from unkai.placement.service import allocations, inventories, names, providers
@@ -44,6 +45,6 @@ def reshape(tx: Tx, shapes: Mapping[str, Shape], claims: Sequence[Claim]) -> Non
         gone = have.get(ids[uuid], {}).keys() - shape.inventories.keys()
         used = gone & allocation_store.classes_in_use(tx, ids[uuid]) if gone else set()
         if used:
-            raise InventoryInUse(classes=", ".join(sorted(used)), uuid=uuid)
+            raise InventoryInUse(classes=", ".join(catalog.in_order(used)), uuid=uuid)
         if gone:
             inventory_store.delete(tx, ids[uuid], gone)
