@@ -51,7 +51,7 @@ class Cloud:
         """The pid of the process that serves the APIs. RuntimeError: it does not run."""
         for record in (self.directory / "children").glob("*.pid"):
             pid = json.loads(record.read_text())["pid"]
-            if record.stem in ("control-plane", "cloud", "simulate") and Path(f"/proc/{pid}").exists():
+            if record.stem in ("control-plane", "simulated-cloud") and Path(f"/proc/{pid}").exists():
                 return int(pid)
         raise RuntimeError("no control plane runs")
 

@@ -134,5 +134,5 @@ def test_the_linter_knows_the_same_order() -> None:
     settings = tomllib.loads((SOURCE.parents[1] / "pyproject.toml").read_text())
     (layers,) = (c["layers"] for c in settings["tool"]["importlinter"]["contracts"] if c["id"] == "layers")
     names = [layer.strip("()") for layer in layers]
-    assert names[:3] == ["cli", "migrations", "cloud"]
-    assert names[3:-1] == list(rules.ROOMS)
+    assert names[:4] == ["cli", "migrations", "cloud", "front"]
+    assert names[4:-1] == list(rules.ROOMS)
