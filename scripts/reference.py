@@ -41,7 +41,7 @@ def import_everything() -> None:
 @functools.cache
 def rooms() -> tuple[Room, ...]:
     """The rooms as a cloud in a scratch folder builds them, and what belongs to no service."""
-    from unkai import cloud, front
+    from unkai import cloud
 
     async def assemble() -> list[Room]:
         with tempfile.TemporaryDirectory(prefix="unkai-reference-") as folder:
@@ -52,7 +52,7 @@ def rooms() -> tuple[Room, ...]:
             db.close()
             built = cloud.build(values, config_dir=Path(folder))
             built.kit.db.close()
-            return [*built.rooms, front.build(built.rooms)]
+            return built.rooms
 
     return tuple(sorted(asyncio.run(assemble()), key=lambda room: room.prefix))
 

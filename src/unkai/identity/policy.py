@@ -79,14 +79,12 @@ def _crud(
 _BASE = (
     Rule("admin_required", "role:admin or is_admin:1", "Administrators."),
     Rule("service_role", "role:service", "Services of the cloud."),
-    Rule("service_or_admin", "rule:admin_required or rule:service_role", "Services and administrators."),
     Rule("owner", _OWNER, "The user that the address names."),
-    Rule("admin_or_owner", "rule:admin_required or rule:owner", "Administrators and the user in the address."),
     Rule("token_subject", "user_id:%(target.token.user_id)s", "The user of the token in X-Subject-Token."),
     Rule("admin_or_token_subject", "rule:admin_required or rule:token_subject", "Administrators and the subject."),
     Rule(
         "service_admin_or_token_subject",
-        "rule:service_or_admin or rule:token_subject",
+        "rule:admin_required or rule:service_role or rule:token_subject",
         "Services, administrators and the subject.",
     ),
     Rule(
@@ -184,7 +182,7 @@ _USERS = (
     _project_rule("delete_user", _USER_MANAGE, "Delete a user.", "DELETE /v3/users/{user_id}"),
     _project_rule(
         "revoke_tokens_for_user",
-        "rule:admin_or_owner",
+        "rule:admin_required or rule:owner",
         "End every token of a user.",
         "DELETE /v3/users/{user_id}/tokens",
     ),
@@ -352,7 +350,7 @@ _APPLICATION_CREDENTIALS = (
     ),
     _rule(
         "delete_application_credential",
-        "rule:admin_or_owner",
+        "rule:admin_required or rule:owner",
         "Delete an application credential.",
         f"DELETE {_APPS}/{{application_credential_id}}",
     ),

@@ -46,7 +46,12 @@ class Policy:
     """The rules in force. `allows` asks, `authorize` refuses with `Forbidden`."""
 
     def __init__(self, rules: Iterable[Rule], overrides: Mapping[str, str] | None = None) -> None:
-        self.rules = {rule.name: rule for rule in rules}
+        self.rules: dict[str, Rule] = {}
+        for rule in rules:
+            # All rooms' rules share one namespace, as they share the operators' file: the same name with another
+            # meaning would silently change what the other room permits.
+            if self.rules.setdefault(rule.name, rule).check != rule.check:
+                raise PolicyError(f"{rule.name} is declared with two different checks")
         texts = {rule.name: rule.check for rule in self.rules.values()}
         names = {old: rule.name for rule in self.rules.values() for old in rule.legacy}
         for name, text in (overrides or {}).items():

@@ -118,3 +118,11 @@ def test_agrees_with_oslo_policy(enforcer: oslo.Enforcer, check: str, context: C
     enforcer.set_rules(oslo.Rules.from_dict({"x": check}), use_conf=False)
     expected = enforcer.enforce("x", target, context.credentials())
     assert policy(check).allows(context, "x", target) is bool(expected)
+
+
+def test_one_name_has_one_meaning() -> None:
+    """Rooms share a namespace: a second room's `owner` must not change what the first one's rules permit."""
+    same = Rule("owner", "user_id:%(user_id)s", "Owner.")
+    assert Policy([same, same]).rules == {"owner": same}
+    with pytest.raises(PolicyError, match="owner is declared with two different checks"):
+        Policy([same, Rule("owner", "project_id:%(project_id)s", "Owner.")])
