@@ -5,7 +5,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -47,10 +47,14 @@ def test_every_setting_says_what_it_means(reference: Any) -> None:
             assert help_text.rstrip().endswith((".", ")")) or " " in help_text, f"[{group.group_name}] {field.name}"
 
 
-def test_an_option_is_declared_once(reference: Any) -> None:
-    """Two rooms may share a group, never an option: they would disagree about its default."""
-    names = [(g.group_name, f.name) for g in reference.settings.groups() for f in dataclasses.fields(g)]
-    assert sorted(names) == sorted(set(names))
+def test_an_option_has_one_type(reference: Any) -> None:
+    """The control plane and a host may both read an option (and have another default): never as another type."""
+    types: dict[tuple[str, str], set[str]] = {}
+    for group in reference.settings.groups():
+        for name, kind in get_type_hints(group).items():
+            if name in group.__dataclass_fields__:
+                types.setdefault((group.group_name, name), set()).add(str(kind))
+    assert {name: kinds for name, kinds in types.items() if len(kinds) > 1} == {}
 
 
 def test_every_error_says_what_happened_and_what_to_do(reference: Any) -> None:
