@@ -70,7 +70,7 @@ HTML = """<html>
 @pytest.mark.parametrize(
     ("accept", "kind"),
     [
-        ("", "text/plain"),
+        ("", "text/html"),
         ("*/*", "text/html"),
         ("text/html, application/json", "text/html"),
         ("application/json", "application/json"),

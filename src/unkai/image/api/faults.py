@@ -49,9 +49,13 @@ def _text(view: ErrorView, quote: Callable[[str], str]) -> str:
 
 
 def _wanted(accept: str) -> str:
-    """What WebOb would choose between HTML and JSON; "" when the client names neither."""
-    if not accept:
-        return ""
+    """What WebOb would choose between HTML and JSON; "" when the client names others.
+
+    An empty header is one case apart: WebOb answers plain text, out of which openstacksdk, which sends it with every
+    upload, reads no cause. It does out of HTML.
+    """
+    if not accept.strip():
+        return _HTML
     try:
         return mediatypes.best_match([_HTML, _JSON], accept)
     except falcon_errors.InvalidMediaRange:
