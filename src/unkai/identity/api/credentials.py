@@ -121,18 +121,23 @@ async def create_ec2(req: Request) -> Response:
     return reply({"credential": _render_ec2(req, made)}, 201)
 
 
+async def _ec2_subject(req: Request, rule: str) -> Credential:
+    """Upstream answers 404 for an unknown access key before it asks who wants to know: the key is not guessable."""
+    found = await req.kit.db.read(credentials.get_ec2, req.kit, req.params["credential_id"])
+    req.authorize(rule, target(req, _facts(found)))
+    return found
+
+
 async def show_ec2(req: Request) -> Response:
     """GET /v3/users/{user_id}/credentials/OS-EC2/{credential_id}"""
-    rule = "identity:ec2_get_credential"
-    found = await subject(req, rule, _facts, credentials.get_ec2, req.kit, req.params["credential_id"])
+    found = await _ec2_subject(req, "identity:ec2_get_credential")
     await _require_primary(req)
     return reply({"credential": _render_ec2(req, found)})
 
 
 async def delete_ec2(req: Request) -> Response:
     """DELETE /v3/users/{user_id}/credentials/OS-EC2/{credential_id}"""
-    rule = "identity:ec2_delete_credential"
-    found = await subject(req, rule, _facts, credentials.get_ec2, req.kit, req.params["credential_id"])
+    found = await _ec2_subject(req, "identity:ec2_delete_credential")
     await _require_primary(req)
     await req.kit.db.run(credentials.delete, found.id)
     return empty(204)
