@@ -1,0 +1,1 @@
+"""Durable operations on instances, a file per kind."""
