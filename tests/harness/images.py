@@ -89,8 +89,8 @@ def build(url: str, folder: Path, *groups: Group) -> Images:
 
 
 @contextlib.contextmanager
-def images(folder: Path, *groups: Group) -> Iterator[Images]:
-    built = build(f"sqlite:///{folder}/images.db", folder / "store", *groups)
+def images(folder: Path, *groups: Group, url: str | None = None) -> Iterator[Images]:
+    built = build(url or f"sqlite:///{folder}/images.db", folder / "store", *groups)
     try:
         yield built
     finally:

@@ -10,3 +10,11 @@ from harness import images
 def cloud(tmp_path: Path) -> Iterator[images.Images]:
     with images.images(tmp_path) as built:
         yield built
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def both(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[images.Images]:
+    """The service on each database in turn."""
+    url = request.getfixturevalue("postgres_url") if request.param == "postgres" else None
+    with images.images(tmp_path, url=url) as built:
+        yield built
