@@ -26,9 +26,9 @@ hosts = sa.Table(
     sa.Column("disabled", sa.Boolean, nullable=False, default=False),
     sa.Column("disabled_reason", sa.String(255)),
     sa.Column("forced_down", sa.Boolean, nullable=False, default=False),
-    sa.Column("last_seen", sa.BigInteger),
+    sa.Column("last_seen", sa.BigInteger, index=True),
     sa.Column("created_at", Time, nullable=False),
-    sa.Column("updated_at", Time),
+    sa.Column("updated_at", Time, index=True),
 )
 
 aggregates = sa.Table(
@@ -266,6 +266,32 @@ def read_answer(tx: Tx, ask_id: str) -> Any:
 
 def delete_ask(tx: Tx, ask_id: str) -> None:
     tx.execute(sa.delete(asks).where(asks.c.id == ask_id))
+
+
+def _stamp_of(table: sa.Table) -> sa.Select[Any]:
+    updated = sa.type_coerce(table.c.updated_at, sa.BigInteger)
+    return sa.select(
+        sa.func.count().label("rows"),
+        sa.func.coalesce(sa.func.max(table.c.id), 0).label("last"),
+        sa.func.coalesce(sa.func.sum(updated % 1_000_000_007), 0).label("sum"),
+    )
+
+
+_STAMPS = (_stamp_of(hosts), _stamp_of(aggregates))
+
+
+def stamp(tx: Tx) -> tuple[int, ...]:
+    """Differs whenever hosts or aggregates (not heartbeats) differ. Answered from indexes alone.
+
+    Sums, because a clock that was set back gives no greater maximum; modulo, because they must not overflow.
+    """
+    return tuple(int(number) for query in _STAMPS for row in tx.all(query) for number in row.values())
+
+
+def silent(tx: Tx, down_after: float) -> frozenset[int]:
+    """Ids of hosts whose heartbeat is overdue."""
+    overdue = sa.or_(hosts.c.last_seen.is_(None), hosts.c.last_seen <= seconds_from_now(-down_after))
+    return frozenset(tx.scalars(sa.select(hosts.c.id).where(overdue)))
 
 
 def long_unheard(tx: Tx, down_after: float) -> list[str]:

@@ -128,9 +128,11 @@ class Index:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self._position: Position | None = None
+        self.layout = 0  # changes whenever a row becomes, or ceases to be, some provider's
         self._clear(0)
 
     def _clear(self, rows: int) -> None:
+        self.layout += 1
         self.count = 0  # rows in use or freed; arrays may be longer
         self._free: list[int] = []
         self.row_by_uuid: dict[str, int] = {}
@@ -212,6 +214,7 @@ class Index:
         if row is None:
             row = self._free.pop() if self._free else self._append()
             self._row_by_number[one.id] = row
+            self.layout += 1
         elif self.uuids[row] != one.uuid:
             self.row_by_uuid.pop(self.uuids[row], None)
         self.row_by_uuid[one.uuid] = row
@@ -265,6 +268,7 @@ class Index:
         row = self._row_by_number.pop(number, None)
         if row is None:
             return
+        self.layout += 1
         self._leave_tree(row, int(self.root[row]))
         self.row_by_uuid.pop(self.uuids[row], None)
         self.trees.pop(row, None)

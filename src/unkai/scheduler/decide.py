@@ -4,7 +4,7 @@ Rules are asked in this order: a forced host, Placement (a provider, enabled, ro
 filters in theirs. A host is refused by the first rule that refuses it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +12,11 @@ import numpy.typing as npt
 from unkai.scheduler.filters.base import Filter
 from unkai.scheduler.filters.compute import ComputeFilter
 from unkai.scheduler.filters.retry import RetryFilter
-from unkai.scheduler.hosts import Fleet
+from unkai.scheduler.hosts import Fleet, Mask
 from unkai.scheduler.model import Candidate, PlaceRequest, Refusal, Why
 from unkai.scheduler.weighers.base import Weigher, Weights, normalise
 
-Mask = npt.NDArray[np.bool_]
+Positions = npt.NDArray[np.intp]
 Describe = Callable[[int], Why]
 
 DISABLED_TRAIT = "COMPUTE_STATUS_DISABLED"
@@ -29,22 +29,22 @@ class Decision:
         self.fleet = fleet
         self.counts: dict[str, int] = {}
         self.needed: dict[str, str] = {}
-        self.order: list[int] = []
+        self.order: Positions = np.zeros(0, np.intp)
         self.weights: Weights = np.zeros(0)
         self.parts: dict[str, Weights] = {}
-        self.left: list[int] = []
+        self.left: Positions = np.zeros(0, np.intp)
         self._limit = limit
         self._refusals: dict[str, list[Refusal]] = {}
 
-    def refuse(self, rule: str, positions: Sequence[int], describe: Describe) -> None:
+    def refuse(self, rule: str, positions: Positions, describe: Describe) -> None:
         """Note that the rule refused these hosts; reasons are written out for as many as an explanation may list."""
         if not len(positions):
             return
         self.counts[rule] = self.counts.get(rule, 0) + len(positions)
         listed = self._refusals.setdefault(rule, [])
-        for position in positions[: max(0, self._limit - len(listed))]:
-            why = describe(int(position))
-            listed.append(Refusal(self.fleet.hosts[int(position)].host, rule, why.needed, why.had))
+        for position in positions[: max(0, self._limit - len(listed))].tolist():
+            why = describe(position)
+            listed.append(Refusal(self.fleet.hosts[position].host, rule, why.needed, why.had))
         if listed:
             self.needed.setdefault(rule, listed[0].needed)
 
@@ -61,14 +61,14 @@ class Decision:
 
     def candidates(self, limit: int) -> list[Candidate]:
         """The best `limit` hosts that passed."""
-        place = {position: number for number, position in enumerate(self.left)}
+        best = np.argsort(-self.weights, kind="stable")[:limit].tolist()
         return [
             Candidate(
-                host=self.fleet.hosts[position].host,
-                weight=round(float(self.weights[place[position]]), 6),
-                parts={name: round(float(values[place[position]]), 6) for name, values in self.parts.items()},
+                host=self.fleet.hosts[self.left[number]].host,
+                weight=round(float(self.weights[number]), 6),
+                parts={name: round(float(values[number]), 6) for name, values in self.parts.items()},
             )
-            for position in self.order[:limit]
+            for number in best
         ]
 
 
@@ -80,7 +80,7 @@ def decide(
     left = np.ones(len(fleet.hosts), np.bool_)
     left &= _forced(decision, request, left)
     left &= _placement(decision, request, left)
-    decision.left = _filtered(decision, request, np.flatnonzero(left).tolist(), list(filters))
+    decision.left = _filtered(decision, request, np.flatnonzero(left), list(filters))
     _weigh(decision, request, weighers)
     return decision
 
@@ -94,8 +94,8 @@ def _forced(decision: Decision, request: PlaceRequest, left: Mask) -> Mask:
     return chosen
 
 
-def _positions(mask: Mask) -> list[int]:
-    return np.flatnonzero(mask).tolist()
+def _positions(mask: Mask) -> Positions:
+    return np.flatnonzero(mask)
 
 
 def _placement(decision: Decision, request: PlaceRequest, left: Mask) -> Mask:
@@ -154,7 +154,7 @@ def _shortage(fleet: Fleet, name: str, amount: int) -> Describe:
     return describe
 
 
-def _filtered(decision: Decision, request: PlaceRequest, left: list[int], filters: list[Filter]) -> list[int]:
+def _filtered(decision: Decision, request: PlaceRequest, left: Positions, filters: list[Filter]) -> Positions:
     if request.forced_host is not None:
         # An administrator's word stands above the filters, but not above a host that cannot answer.
         filters = [one for one in filters if isinstance(one, ComputeFilter)]
@@ -162,23 +162,28 @@ def _filtered(decision: Decision, request: PlaceRequest, left: list[int], filter
         filters = [RetryFilter(filters[0].settings), *filters]
     states = decision.fleet.states
     for one in filters:
-        if not left or not one.relevant(request):
+        if not len(left) or not one.relevant(request):
             continue
-        whys: dict[int, Why] = {}
-        passed: list[int] = []
-        for position in left:
-            why = one.refuse(states[position], request)
-            if why is None:
-                passed.append(position)
-            else:
-                whys[position] = why
-        decision.refuse(one.name, list(whys), whys.__getitem__)
-        left = passed
+        mask = one.mask(decision.fleet, request)
+        if mask is None:
+            mask = np.zeros(len(states), np.bool_)
+            mask[[position for position in left.tolist() if one.refuse(states[position], request) is None]] = True
+        decision.refuse(one.name, left[~mask[left]], _reason(one, decision.fleet, request))
+        left = left[mask[left]]
     return left
 
 
+def _reason(one: Filter, fleet: Fleet, request: PlaceRequest) -> Describe:
+    def describe(position: int) -> Why:
+        why = one.refuse(fleet.states[position], request)
+        assert why is not None, f"{one.name} refuses a host and does not know why"
+        return why
+
+    return describe
+
+
 def _weigh(decision: Decision, request: PlaceRequest, weighers: Iterable[Weigher]) -> None:
-    left = np.array(decision.left, np.intp)
+    left = decision.left
     total = np.zeros(len(left))
     for one in weighers:
         if len(left) and one.relevant(request):
@@ -186,13 +191,13 @@ def _weigh(decision: Decision, request: PlaceRequest, weighers: Iterable[Weigher
             decision.parts[one.name] = values
             total += one.multiplier * values
     decision.weights = total
-    decision.order = left[np.argsort(-total, kind="stable")].tolist()
+    decision.order = left[np.argsort(-total, kind="stable")]
 
 
 def how_many(decision: Decision, request: PlaceRequest) -> int:
     """How many such servers the hosts that passed could take, one after another, by their inventories and group."""
     fleet = decision.fleet
-    left = np.array(decision.left, np.intp)
+    left = decision.left
     if not len(left):
         return 0
     room = np.full(len(left), np.iinfo(np.int64).max)
@@ -203,7 +208,7 @@ def how_many(decision: Decision, request: PlaceRequest) -> int:
     group = request.group
     if group is not None and group.policy == "anti-affinity":
         allowed = int(group.rules.get("max_server_per_host", 1))
-        here = np.array([group.hosts.count(fleet.hosts[position].host) for position in decision.left])
+        here = np.array([group.hosts.count(fleet.hosts[position].host) for position in left.tolist()])
         room = np.minimum(room, allowed - here)
     if group is not None and group.policy == "affinity":
         return int(room.max())

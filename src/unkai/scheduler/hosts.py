@@ -10,18 +10,16 @@ from unkai.nodes.service import Aggregate, Host
 from unkai.placement.service import Index
 
 Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 
 class Fleet:
-    """All hosts in order, and their rows of the index. Valid while the index's lock is held."""
+    """All hosts in order, and their rows of the index: kept between decisions while neither changes.
 
-    def __init__(
-        self,
-        hosts: Sequence[Host],
-        index: Index,
-        aggregates: Sequence[Aggregate] = (),
-        instances: Mapping[str, int] | None = None,
-    ) -> None:
+    What changes all the time is set by `at`. Used only while the index's lock is held.
+    """
+
+    def __init__(self, hosts: Sequence[Host], aggregates: Sequence[Aggregate], index: Index) -> None:
         self.index = index
         self.hosts = hosts
         rows = index.row_by_uuid
@@ -30,8 +28,30 @@ class Fleet:
         for aggregate in aggregates:
             for name in aggregate.hosts:
                 self.aggregates.setdefault(name, []).append(aggregate)
-        self.instances = instances or {}
+        self.zones = np.array([host.zone for host in hosts], np.str_)
+        self.enabled = np.array([not host.disabled and not host.forced_down for host in hosts], np.bool_)
+        self.versions = np.array([host.hypervisor_version for host in hosts], np.int64)
+        # Hosts that can run the same images: most clouds have one or two kinds.
+        kinds: dict[object, int] = {}
+        self.kind = np.array(
+            [kinds.setdefault((host.supported, host.hypervisor_version), len(kinds)) for host in hosts], np.intp
+        )
+        self._ids = np.array([host.id for host in hosts], np.int64)
+        self.silent: frozenset[int] = frozenset()
+        self.instances: Mapping[str, int] = {}
         self.states = [HostState(self, position, host) for position, host in enumerate(hosts)]
+
+    def at(self, silent: frozenset[int], instances: Mapping[str, int]) -> "Fleet":
+        """As it is now: ids of hosts that are not heard of, and servers per provider."""
+        self.silent = silent
+        self.instances = instances
+        return self
+
+    def heard(self) -> Mask:
+        """Hosts whose heartbeat is not overdue."""
+        if not self.silent:
+            return np.ones(len(self.hosts), np.bool_)
+        return ~np.isin(self._ids, list(self.silent))
 
     def column(self, resource_class: str, what: str) -> Ints:
         """One number per host: "size" (total less reserved), "capacity" (with the ratio) or "used"; 0 without it."""
@@ -59,6 +79,11 @@ class HostState:
     @property
     def host(self) -> str:
         return self.facts.host
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether its heartbeat is overdue."""
+        return self.facts.id in self._fleet.silent
 
     @property
     def aggregates(self) -> list[Aggregate]:
@@ -144,5 +169,7 @@ class HostState:
 
 # What a user's JSON query and an operator's capabilities may name: facts, nothing that leads into our own objects.
 ATTRIBUTES = frozenset(
-    name for name, value in vars(HostState).items() if isinstance(value, property) and name != "aggregates"
+    name
+    for name, value in vars(HostState).items()
+    if isinstance(value, property) and name not in ("aggregates", "is_silent")
 )

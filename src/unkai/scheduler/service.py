@@ -61,19 +61,34 @@ _log = log.get(__name__)
 
 
 class Rules:
-    """The filters and weighers in force, made once per process. Raises SettingsError for names that do not exist."""
+    """The filters and weighers in force, made once per process, and the fleet they were last asked about.
+
+    Raises SettingsError for names that do not exist.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.filters = filters.enabled(settings)
         self.weighers = weighers.enabled(settings)
+        self._stamp: tuple[int, ...] = ()
+        self._layout = -1
+        self._hosts: tuple[Sequence[nodes.Host], Sequence[nodes.Aggregate]] = ((), ())
+        self._fleet: Fleet | None = None
 
     def need_instances(self, request: PlaceRequest) -> bool:
         return any(one.needs_instances for one in self.filters if one.relevant(request)) or any(
             one.needs_instances for one in self.weighers if one.relevant(request)
         )
 
-    def need_aggregates(self, request: PlaceRequest) -> bool:
-        return any(one.needs_aggregates for one in self.filters if one.relevant(request))
+    def knows(self, stamp: tuple[int, ...]) -> bool:
+        return stamp == self._stamp
+
+    def fleet(self, index: Index, facts: "_Facts") -> Fleet:
+        """The fleet of these facts. The caller holds the index' lock."""
+        if facts.hosts is not None:
+            self._hosts, self._stamp, self._fleet = (facts.hosts, facts.aggregates), facts.stamp, None
+        if self._fleet is None or self._layout != index.layout:
+            self._fleet, self._layout = Fleet(*self._hosts, index), index.layout
+        return self._fleet.at(facts.silent, facts.instances)
 
 
 def place(tx: Tx, kit: Kit, request: PlaceRequest) -> Placed | Refused:
@@ -82,10 +97,12 @@ def place(tx: Tx, kit: Kit, request: PlaceRequest) -> Placed | Refused:
     A refusal is a result and no exception, because its explanation has to be committed. Raises InvalidHint.
     """
     began = monotonic()
-    index, fleet_facts = _gather(tx, kit, request)
+    index = kit.get(Index)
+    index.refresh(tx)
+    facts = _gather(tx, kit, request)
     options = kit.settings[ExplanationOptions]
     with index.lock:
-        decision = _decide(kit, index, fleet_facts, request, options.explanation_hosts)
+        decision = _decide(kit, index, facts, request, options.explanation_hosts)
         order = _choice(decision, kit.settings[FilterScheduler])
         limit = max(1, options.explanation_hosts // (_PLACED_SHARE if order else 1))
         document = explain.begin(decision, request, limit)
@@ -94,8 +111,8 @@ def place(tx: Tx, kit: Kit, request: PlaceRequest) -> Placed | Refused:
         host = decision.fleet.hosts[position]
         refusal = _claim(tx, request, host)
         if refusal is None:
-            rest = [decision.fleet.hosts[other].host for other in order[number + 1 :]]
-            alternates = tuple(rest[: max(0, kit.settings[SchedulerOptions].max_attempts - 1)])
+            rest = order[number + 1 : number + max(1, kit.settings[SchedulerOptions].max_attempts)]
+            alternates = tuple(decision.fleet.hosts[other].host for other in rest)
             document = msgspec.structs.replace(document, outcome="placed", host=host.host, message="")
             kept = _keep(tx, request, document, lost, began)
             return Placed(host.host, host.host_id, alternates, kept)
@@ -106,36 +123,43 @@ def place(tx: Tx, kit: Kit, request: PlaceRequest) -> Placed | Refused:
     return Refused(kept, message)
 
 
-FleetFacts = tuple[Sequence[nodes.Host], Sequence[nodes.Aggregate], dict[str, int]]
+class _Facts(msgspec.Struct, frozen=True):
+    """What a decision needs of the database: a constant number of statements."""
+
+    stamp: tuple[int, ...]
+    silent: frozenset[int]
+    instances: dict[str, int]
+    hosts: Sequence[nodes.Host] | None
+    aggregates: Sequence[nodes.Aggregate]
 
 
-def _gather(tx: Tx, kit: Kit, request: PlaceRequest) -> tuple[Index, FleetFacts]:
-    """The facts from the database: a constant number of statements."""
+def _gather(tx: Tx, kit: Kit, request: PlaceRequest) -> _Facts:
+    """Hosts and aggregates are read again only when they are not what the kept fleet was made of."""
     rules = kit.get(Rules)
-    index = kit.get(Index)
-    index.refresh(tx)
-    hosts = nodes.hosts(tx, kit)
-    aggregates = nodes.aggregates(tx) if rules.need_aggregates(request) else []
-    instances = placement.consumers_per_provider(tx, "INSTANCE") if rules.need_instances(request) else {}
-    return index, (hosts, aggregates, instances)
+    stamp = nodes.hosts_stamp(tx)
+    known = rules.knows(stamp)
+    return _Facts(
+        stamp=stamp,
+        silent=nodes.silent_hosts(tx, kit),
+        instances=placement.consumers_per_provider(tx, "INSTANCE") if rules.need_instances(request) else {},
+        hosts=None if known else nodes.hosts(tx, kit),
+        aggregates=() if known else nodes.aggregates(tx),
+    )
 
 
-def _decide(kit: Kit, index: Index, facts: FleetFacts, request: PlaceRequest, limit: int) -> Decision:
+def _decide(kit: Kit, index: Index, facts: _Facts, request: PlaceRequest, limit: int) -> Decision:
     rules = kit.get(Rules)
-    hosts, aggregates, instances = facts
-    return decide(Fleet(hosts, index, aggregates, instances), request, rules.filters, rules.weighers, limit)
+    return decide(rules.fleet(index, facts), request, rules.filters, rules.weighers, limit)
 
 
 def _choice(decision: Decision, options: FilterScheduler) -> list[int]:
     """The order in which hosts are tried: the best first, or one at random of the best few (SCHED-030)."""
-    order = list(decision.order)
-    if not order:
-        return order
+    if not len(decision.order):
+        return []
     size = max(1, options.host_subset_size)
     if options.shuffle_best_same_weighed_hosts:
-        by_position = dict(zip(decision.left, decision.weights.tolist(), strict=True))
-        same = sum(1 for position in order if by_position[position] == by_position[order[0]])
-        size = max(size, same)
+        size = max(size, int((decision.weights == decision.weights.max()).sum()))
+    order: list[int] = decision.order[: max(size, _MAX_LOST * 2)].tolist()
     chosen = secrets.randbelow(min(size, len(order)))
     order.insert(0, order.pop(chosen))
     return order
@@ -174,14 +198,16 @@ def _keep(tx: Tx, request: PlaceRequest, document: Document, lost: list[Refusal]
 def what_if(tx: Tx, kit: Kit, request: PlaceRequest) -> WhatIf:
     """Where the server would go now, and how many of it would fit. Claims and keeps nothing. Raises InvalidHint."""
     began = monotonic()
-    index, facts = _gather(tx, kit, request)
+    index = kit.get(Index)
+    index.refresh(tx)
+    facts = _gather(tx, kit, request)
     limit = kit.settings[ExplanationOptions].explanation_hosts
     with index.lock:
         decision = _decide(kit, index, facts, request, limit)
         document = explain.begin(decision, request, limit)
         fits = how_many(decision, request)
-    host = decision.fleet.hosts[decision.order[0]].host if decision.order else None
-    message = "" if decision.order else document.message
+    host = decision.fleet.hosts[decision.order[0]].host if len(decision.order) else None
+    message = document.message if host is None else ""
     document = msgspec.structs.replace(
         document,
         outcome="what_if",

@@ -16,7 +16,15 @@ from unkai.nodes.service.aggregates import (
 from unkai.nodes.service.asks import ask
 from unkai.nodes.service.capability import image_capability
 from unkai.nodes.service.hooks import Hooks, register_images, register_power, register_wanted
-from unkai.nodes.service.hosts import host_by_name, hosts, register, remove_host, set_service
+from unkai.nodes.service.hosts import (
+    host_by_name,
+    hosts,
+    hosts_stamp,
+    register,
+    remove_host,
+    set_service,
+    silent_hosts,
+)
 
 __all__ = [
     "Aggregate",
@@ -31,6 +39,7 @@ __all__ = [
     "delete_aggregate",
     "host_by_name",
     "hosts",
+    "hosts_stamp",
     "image_capability",
     "register",
     "register_images",
@@ -40,6 +49,7 @@ __all__ = [
     "remove_host",
     "set_aggregate_metadata",
     "set_service",
+    "silent_hosts",
     "update_aggregate",
     "zones",
 ]

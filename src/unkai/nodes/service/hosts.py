@@ -21,6 +21,16 @@ def hosts(tx: Tx, kit: Kit, names: Sequence[str] | None = None) -> list[Host]:
     return store.list_hosts(tx, options.service_down_time, options.default_availability_zone, names)
 
 
+def hosts_stamp(tx: Tx) -> tuple[int, ...]:
+    """Differs whenever `hosts` or `aggregates` would answer differently, liveness aside: for whoever keeps a copy."""
+    return store.stamp(tx)
+
+
+def silent_hosts(tx: Tx, kit: Kit) -> frozenset[int]:
+    """Ids of the hosts whose heartbeat is overdue: the part of `hosts` that changes by itself."""
+    return store.silent(tx, kit.settings[NodesDefault].service_down_time)
+
+
 def host_by_name(tx: Tx, kit: Kit, name: str) -> Host:
     """Raises HostNotFound."""
     found = hosts(tx, kit, [name])

@@ -76,15 +76,14 @@ def is_dirty(tx: Tx) -> bool:
     return tx in _dirty
 
 
+_position = sa.select(
+    sa.func.coalesce(sa.func.max(changes.c.seq), 0).label("seq"), _oldest_tx().label("tx"), db_now().label("at")
+)
+
+
 def position(tx: Tx) -> Position:
     """Where the log ends now."""
-    row = tx.first(
-        sa.select(
-            sa.func.coalesce(sa.func.max(changes.c.seq), 0).label("seq"),
-            _oldest_tx().label("tx"),
-            db_now().label("at"),
-        )
-    )
+    row = tx.first(_position)
     assert row is not None
     return Position(int(row["seq"]), int(row["tx"]), int(row["at"]))
 

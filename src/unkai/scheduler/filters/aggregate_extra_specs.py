@@ -18,7 +18,6 @@ class AggregateInstanceExtraSpecsFilter(Filter):
     """
 
     name = "AggregateInstanceExtraSpecsFilter"
-    needs_aggregates = True
 
     def relevant(self, request: PlaceRequest) -> bool:
         return any(_requirements(request.extra_specs))

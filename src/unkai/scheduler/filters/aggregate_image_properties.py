@@ -13,7 +13,6 @@ class AggregateImagePropertiesIsolation(Filter):
     """
 
     name = "AggregateImagePropertiesIsolation"
-    needs_aggregates = True
 
     def relevant(self, request: PlaceRequest) -> bool:
         return bool(request.image_properties)

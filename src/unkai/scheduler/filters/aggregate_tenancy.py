@@ -11,7 +11,6 @@ class AggregateMultiTenancyIsolation(Filter):
     """Refuses hosts whose aggregates are reserved for other projects; keys may have a suffix (filter_tenant_id2)."""
 
     name = "AggregateMultiTenancyIsolation"
-    needs_aggregates = True
 
     def refuse(self, host: HostState, request: PlaceRequest) -> Why | None:
         allowed = {

@@ -1,7 +1,9 @@
 """AvailabilityZoneFilter (SCHED-009)."""
 
+import numpy as np
+
 from unkai.scheduler.filters.base import Filter
-from unkai.scheduler.hosts import HostState
+from unkai.scheduler.hosts import Fleet, HostState, Mask
 from unkai.scheduler.model import PlaceRequest, Why
 
 
@@ -12,6 +14,9 @@ class AvailabilityZoneFilter(Filter):
 
     def relevant(self, request: PlaceRequest) -> bool:
         return request.zone is not None
+
+    def mask(self, fleet: Fleet, request: PlaceRequest) -> Mask:
+        return np.asarray(fleet.zones == request.zone, np.bool_)
 
     def refuse(self, host: HostState, request: PlaceRequest) -> Why | None:
         if host.facts.zone != request.zone:

@@ -4,8 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from unkai.scheduler.filters.base import Filter
-from unkai.scheduler.hosts import HostState
+from unkai.scheduler.hosts import Fleet, HostState, Mask
 from unkai.scheduler.model import PlaceRequest, Why
 from unkai.scheduler.settings import FilterScheduler
 
@@ -28,6 +30,12 @@ class ImagePropertiesFilter(Filter):
 
     def relevant(self, request: PlaceRequest) -> bool:
         return any(self._wanted(request.image_properties)) or _first(request.image_properties, _VERSION) is not None
+
+    def mask(self, fleet: Fleet, request: PlaceRequest) -> Mask:
+        kinds, first = np.unique(fleet.kind, return_index=True)
+        passes = np.zeros(len(kinds), np.bool_)
+        passes[kinds] = [self.refuse(fleet.states[position], request) is None for position in first]
+        return np.asarray(passes[fleet.kind], np.bool_)
 
     def refuse(self, host: HostState, request: PlaceRequest) -> Why | None:
         wanted = self._wanted(request.image_properties)

@@ -15,4 +15,4 @@ class HypervisorVersionWeigher(Weigher):
     option = "hypervisor_version_weight_multiplier"
 
     def weigh(self, fleet: Fleet, request: PlaceRequest) -> Weights:
-        return np.array([host.hypervisor_version for host in fleet.hosts], np.float64)
+        return fleet.versions.astype(np.float64)
