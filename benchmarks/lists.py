@@ -31,6 +31,7 @@ def statements(folder: Path) -> Iterator[Row]:
     with scratch(folder, simulate=4) as cloud:
         cloud.up()
         api = cloud.api()
+        api.lift_quota()
         api.create_servers(FEW)
         few = {path: count(cloud, api, service, path) for service, path in LISTS}
         api.create_servers(MANY - FEW, name="more")
@@ -57,6 +58,7 @@ def speed(folder: Path) -> Iterator[Row]:
     with scratch(folder, simulate=10) as cloud:
         cloud.up()
         api = cloud.api()
+        api.lift_quota()
         api.create_servers(MANY)
         server = api.get("compute", "/servers?limit=1")["servers"][0]["id"]
         yield cost(cloud, api, f"list {MANY} servers with details", "/servers/detail", 50, bar=57.0)
