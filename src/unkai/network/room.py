@@ -4,7 +4,7 @@ import msgspec
 
 from unkai.kernel.kit import Kit
 from unkai.kernel.web import ErrorView, Room
-from unkai.network import policy
+from unkai.network import policy, wiring
 from unkai.network.api import (
     extensions,
     floating_ips,
@@ -18,8 +18,12 @@ from unkai.network.api import (
     subnets,
     versions,
 )
+from unkai.network.hosts import Hosts
+from unkai.network.ovn.memory import MemoryNorth
+from unkai.network.ovn.north import NorthWriter
 from unkai.network.service import access
-from unkai.network.service.agents import Hosts
+from unkai.network.settings import OvnOptions
+from unkai.network.wiring import Wiring
 
 _ROUTES = (
     *versions.ROUTES,
@@ -64,8 +68,19 @@ def render_error(view: ErrorView) -> tuple[str, bytes]:
     return "application/json", msgspec.json.encode({"NeutronError": error})
 
 
+def _north(kit: Kit) -> NorthWriter:
+    options = kit.settings[OvnOptions]
+    if not options.ovn_nb_connection:
+        return MemoryNorth()
+    # Only a cloud with an OVN pays for its client.
+    from unkai.network.ovn.database import OvnNorth
+
+    return OvnNorth(options.ovn_nb_connection, options.ovsdb_connection_timeout)
+
+
 def build(kit: Kit) -> Room:
     kit.put(Hosts, Hosts())
+    kit.put(Wiring, Wiring(_north(kit)))
     return Room(
         name="network",
         prefix="/network",
@@ -73,4 +88,5 @@ def build(kit: Kit) -> Room:
         render_error=render_error,
         policies=policy.RULES,
         quotas=access.quota_resources(kit.settings),
+        background=(wiring.run,),
     )

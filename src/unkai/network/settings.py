@@ -53,7 +53,6 @@ class OvnOptions(Group, name="ovn"):
     ovn_metadata_enabled: bool = option(True, "Give each network a port at which hosts answer 169.254.169.254.")
     dhcp_default_lease_time: int = option(43200, "Seconds of a DHCP lease.")
     dns_servers: list[str] = option([], "Name servers for subnets that name none.")
-    ovn_emit_need_to_frag: bool = option(True, "Let routers answer packets above an external network's MTU by ICMP.")
 
 
 class WriterOptions(Group, name="unkai_network"):

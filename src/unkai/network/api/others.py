@@ -10,6 +10,7 @@ from unkai.kernel.store import Tx
 from unkai.kernel.web import Request, Response, Route, reply
 from unkai.network.api import querying
 from unkai.network.api.resource import VERSION
+from unkai.network.hosts import hosts
 from unkai.network.model import Network, Subnet
 from unkai.network.service import agents
 from unkai.network.store import addresses, networks, subnets
@@ -46,7 +47,7 @@ async def _one_agent(request: Request) -> Response:
 
 async def _zones(request: Request) -> Response:
     request.authorize("get_availability_zone", {})
-    known = await request.kit.db.read(agents.hosts, request.kit)
+    known = await request.kit.db.read(hosts, request.kit)
     names = sorted({host.zone for host in known if host.chassis and host.up})
     found = [
         {"name": name, "resource": kind, "state": "available"} for name in names for kind in ("network", "router")

@@ -3,6 +3,7 @@
 Plain functions within the caller's transaction; `wait_ports_active` and `sync_now` wait, and are awaited.
 """
 
+from unkai.network.hosts import NetworkHost, register_hosts
 from unkai.network.model import SecurityGroup, SecurityGroupRule
 from unkai.network.service.access import quota_resources
 from unkai.network.service.guests import (
@@ -26,8 +27,10 @@ from unkai.network.service.security_groups import by_ids as security_groups_by_i
 from unkai.network.service.security_groups import ensure_default as ensure_default_security_group
 from unkai.network.service.security_groups import resolve as resolve_security_groups
 from unkai.network.service.waiting import wait_ports_active
+from unkai.network.wiring import sync_now
 
 __all__ = [
+    "NetworkHost",
     "NetworkRequest",
     "Nic",
     "NicAddress",
@@ -42,11 +45,13 @@ __all__ = [
     "interfaces_by_servers",
     "nics_by_servers",
     "quota_resources",
+    "register_hosts",
     "release_ports",
     "remove_security_group",
     "resolve_security_groups",
     "security_groups_by_ids",
     "security_groups_of",
+    "sync_now",
     "unbind_ports",
     "validate_requests",
     "wait_ports_active",

@@ -19,7 +19,7 @@ from unkai.network.model import AUTO_DELETED, FLOATING_IP, ROUTER_GATEWAY, Listi
 from unkai.network.service import segments, system_ports
 from unkai.network.service.access import changed, reserve
 from unkai.network.service.segments import Segment
-from unkai.network.store import common, networks, pending, ports, subnets
+from unkai.network.store import common, networks, pending, ports, routers, subnets
 
 
 class NewNetwork(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +108,8 @@ def update(tx: Tx, kit: Kit, context: Context, network: Network, change: Network
     pending.note(tx, "network", [network.id])
     if values.get("mtu", network.mtu) != network.mtu:
         pending.note(tx, "subnet", network.subnets)
+        for subnet_id in network.subnets:
+            pending.note(tx, "router", routers.ids_at_subnet(tx, subnet_id))
         pending.note(tx, "port", ports.ids_on_networks(tx, [network.id]))
     return networks.get(tx, Scope.system(), network.id)
 

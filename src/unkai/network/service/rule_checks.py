@@ -17,36 +17,8 @@ from unkai.network.errors import (
     SecurityGroupRuleParameterConflict,
 )
 from unkai.network.model import Direction, EtherType
+from unkai.network.protocols import PROTOCOLS, WITH_PORTS, number_of
 
-# Names that upstream takes besides the numbers 0 to 255 (IANA's).
-PROTOCOLS = {
-    "ah": 51,
-    "dccp": 33,
-    "egp": 8,
-    "esp": 50,
-    "gre": 47,
-    "hopopt": 0,
-    "icmp": 1,
-    "icmpv6": 58,
-    "igmp": 2,
-    "ip": 0,
-    "ipip": 4,
-    "ipv6-encap": 41,
-    "ipv6-frag": 44,
-    "ipv6-icmp": 58,
-    "ipv6-nonxt": 59,
-    "ipv6-opts": 60,
-    "ipv6-route": 43,
-    "ospf": 89,
-    "pgm": 113,
-    "rsvp": 46,
-    "sctp": 132,
-    "tcp": 6,
-    "udp": 17,
-    "udplite": 136,
-    "vrrp": 112,
-}
-WITH_PORTS = {"tcp": 6, "udp": 17, "udplite": 136, "sctp": 132, "dccp": 33}
 _ICMP, _ICMPV6 = 1, 58
 _ONLY_IPV6 = {41, 43, 44, 58, 59, 60}
 # Names that upstream keeps as one: what was stored under an old name is found under the new one.
@@ -66,13 +38,6 @@ class NewRule(msgspec.Struct, frozen=True, kw_only=True):
     remote_ip_prefix: str | None = None
     remote_group_id: str | None = None
     description: str = ""
-
-
-def number_of(protocol: str | None) -> int | None:
-    """The protocol's number. None and "any" match everything."""
-    if protocol is None:
-        return None
-    return PROTOCOLS[protocol] if protocol in PROTOCOLS else int(protocol)
 
 
 def normalized(prefix: str | None) -> str | None:

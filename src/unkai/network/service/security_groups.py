@@ -22,6 +22,7 @@ from unkai.network.errors import (
     SecurityGroupRuleExists,
 )
 from unkai.network.model import SecurityGroup, SecurityGroupRule
+from unkai.network.protocols import number_of
 from unkai.network.service import rule_checks
 from unkai.network.service.access import changed, reserve, scope_of
 from unkai.network.service.rule_checks import NewRule
@@ -199,7 +200,7 @@ def _identity(rule: NewRule | SecurityGroupRule) -> tuple[Any, ...]:
         rule.security_group_id,
         rule.direction,
         rule.ethertype,
-        rule_checks.number_of(rule.protocol),
+        number_of(rule.protocol),
         rule.port_range_min,
         rule.port_range_max,
         rule_checks.normalized(rule.remote_ip_prefix),

@@ -10,17 +10,12 @@ from unkai.network.store import ports
 _LOOK_EVERY = 2.0
 
 
-def topic(port_id: str) -> str:
-    """The bell that rings when a port's status changes."""
-    return f"port:{port_id}"
-
-
 async def wait_ports_active(kit: Kit, port_ids: Collection[str], timeout: float) -> set[str]:
     """Wait until OVN says of every port that it is plugged, at most `timeout` seconds.
 
     Returns the ports that are not ACTIVE by then (none: all are). A port that is gone counts as not active.
     """
-    bells = {port_id: kit.wake.listen(topic(port_id)) for port_id in port_ids}
+    bells = {port_id: kit.wake.listen(ports.topic(port_id)) for port_id in port_ids}
     deadline = monotonic() + timeout
     missing = set(port_ids)
     try:
@@ -33,5 +28,5 @@ async def wait_ports_active(kit: Kit, port_ids: Collection[str], timeout: float)
             await bells[next(iter(missing))].wait(min(left, _LOOK_EVERY))
     finally:
         for port_id, bell in bells.items():
-            kit.wake.forget(topic(port_id), bell)
+            kit.wake.forget(ports.topic(port_id), bell)
     return missing

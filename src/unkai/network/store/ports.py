@@ -182,6 +182,11 @@ def set_status(tx: Tx, ids: Sequence[str], status: str) -> list[str]:
     return changed
 
 
+def topic(id: str) -> str:
+    """The bell that rings when a port's status changes."""
+    return f"port:{id}"
+
+
 def statuses(tx: Tx, ids: Iterable[str]) -> dict[str, str]:
     rows = tx.all(sa.select(_p.id, _p.status).where(_p.id.in_(list(ids))))
     return {row["id"]: row["status"] for row in rows}
