@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from unkai.identity.api.common import collection, convert, link, listing, read_resource, target, visible
+from unkai.identity.api.common import collection, convert, link, listing, read_resource, target
 from unkai.identity.errors import LimitNotFound
 from unkai.identity.model import Limit, RegisteredLimit
 from unkai.identity.service import limits
@@ -97,9 +97,10 @@ async def show_model(req: Request) -> Response:
 
 def _seen(req: Request) -> Scope:
     """Everything for the system, else what is the caller's own."""
-    if req.context.system_scope or (req.context.domain_id is None and req.context.is_admin):
+    context = req.context
+    if context.system_scope or context.is_admin or "service" in context.roles:
         return Scope.system()
-    return Scope.project(req.context.project_id) if req.context.project_id else visible(req)
+    return context.scope
 
 
 async def list_limits(req: Request) -> Response:

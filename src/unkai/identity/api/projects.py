@@ -231,10 +231,16 @@ async def show_domain(req: Request) -> Response:
     return reply({"domain": render_domain(req, domain)})
 
 
+async def _authorize_change(req: Request, rule: str, domain_id: str) -> None:
+    """Upstream answers 404 before 403 here. Raises DomainNotFound, Forbidden."""
+    domain = await req.kit.db.read(lookup.domain, domain_id)
+    req.authorize(rule, target(req, _domain_facts(domain)))
+
+
 async def update_domain(req: Request) -> Response:
     """PATCH /v3/domains/{domain_id}"""
-    req.authorize("identity:update_domain", target(req))
     domain_id = req.params["domain_id"]
+    await _authorize_change(req, "identity:update_domain", domain_id)
     wanted, body = await read_change(req, "domain", DomainFields, domain_id)
     domain = await req.kit.db.run(projects.update_domain, req.kit, domain_id, wanted, body.extra, body.changed)
     return reply({"domain": render_domain(req, domain)})
@@ -242,8 +248,9 @@ async def update_domain(req: Request) -> Response:
 
 async def delete_domain(req: Request) -> Response:
     """DELETE /v3/domains/{domain_id}"""
-    req.authorize("identity:delete_domain", target(req))
-    await req.kit.db.run(projects.delete_domain, req.kit, req.params["domain_id"])
+    domain_id = req.params["domain_id"]
+    await _authorize_change(req, "identity:delete_domain", domain_id)
+    await req.kit.db.run(projects.delete_domain, req.kit, domain_id)
     return empty(204)
 
 

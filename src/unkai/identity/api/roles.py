@@ -3,7 +3,6 @@
 from typing import Any
 
 from unkai.identity.api.common import collection, link, listing, read_change, read_resource, target
-from unkai.identity.errors import RoleNotFound
 from unkai.identity.model import Filter, Listing, Role
 from unkai.identity.service import lookup, roles
 from unkai.identity.service.roles import RoleFields
@@ -29,13 +28,9 @@ def _short(req: Request, role: Role) -> dict[str, Any]:
 async def _authorized(req: Request, verb: str, role_id: str) -> Role:
     """The role, if the caller may do `verb` with it: roles of domains have rules of their own.
 
-    Raises Forbidden, then RoleNotFound.
+    Raises RoleNotFound, Forbidden, in upstream's order.
     """
-    try:
-        role = await req.kit.db.read(lookup.role, role_id)
-    except RoleNotFound:
-        req.authorize(f"identity:{verb}_role", target(req))
-        raise
+    role = await req.kit.db.read(lookup.role, role_id)
     facts = {"target.role.id": role.id, "target.role.name": role.name, "target.role.domain_id": role.domain_id}
     kind = "role" if role.domain_id is None else "domain_role"
     req.authorize(f"identity:{verb}_{kind}", target(req, facts))

@@ -210,7 +210,9 @@ async def update_group(req: Request) -> Response:
 async def delete_group(req: Request) -> Response:
     """DELETE /v3/groups/{group_id}"""
     group_id = req.params["group_id"]
-    await subject(req, "identity:delete_group", group_facts, lookup.group, group_id)
+    # Upstream answers 404 before 403 here.
+    group = await req.kit.db.read(lookup.group, group_id)
+    req.authorize("identity:delete_group", target(req, group_facts(group)))
     await req.kit.db.run(groups.delete, req.kit, group_id)
     return empty(204)
 

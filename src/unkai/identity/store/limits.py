@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from unkai.identity.model import Limit, Listing, RegisteredLimit
 from unkai.identity.store import writing
 from unkai.identity.store.listing import Columns, Row, page
-from unkai.identity.store.tables import limits, registered_limits
+from unkai.identity.store.tables import limits, projects, registered_limits
 from unkai.kernel.scope import Scope, restrict
 from unkai.kernel.store import Tx
 
@@ -29,7 +29,11 @@ _LIMITS: Columns = {
 
 
 def _limited(query: sa.Select[Any], scope: Scope) -> sa.Select[Any]:
-    return restrict(query, scope, limits.c.project_id, limits.c.domain_id)
+    """A domain sees its own limits and those of its projects."""
+    if scope.kind == "domain":
+        own = sa.select(projects.c.id).where(projects.c.domain_id == scope.id)
+        return query.where(sa.or_(limits.c.domain_id == scope.id, limits.c.project_id.in_(own)))
+    return restrict(query, scope, limits.c.project_id)
 
 
 def _registered(row: Row) -> RegisteredLimit:
