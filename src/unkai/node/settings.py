@@ -18,13 +18,9 @@ class Default(Group, name="DEFAULT"):
     force_raw_images: bool = option(
         True, "Convert base images to raw, so that no guest's disk rests on a format that has features. STO-002"
     )
-    force_config_drive: bool = option(False, "Give every guest a config drive. CD-004")
     config_drive_format: Literal["iso9660", "vfat"] = option("iso9660", "File system of config drives. CD-003")
     mkisofs_cmd: str | None = option(
         None, "Program that writes iso9660 config drives (genisoimage). Default: a built-in writer. CD-005"
-    )
-    default_ephemeral_format: Literal["ext2", "ext3", "ext4", "xfs", "vfat"] | None = option(
-        None, "File system of ephemeral disks. Default: ext4. STO-005"
     )
     resume_guests_state_on_host_boot: bool = option(
         False, "Start the guests that ran before the host rebooted. Otherwise they are reported as shut down."
@@ -33,6 +29,9 @@ class Default(Group, name="DEFAULT"):
         "usbtablet", "Pointer of guests with a VNC console, unless their image says otherwise."
     )
     preallocate_images: Literal["none", "space"] = option("none", "space: reserve guests' disks when they are made.")
+    metadata_proxy_user: str = option(
+        "nobody", "User that the metadata proxy becomes once its sockets are open. Empty: it stays what the agent is."
+    )
     heal_seconds: float = option(
         60.0, "How often the host compares what it has with what it reported (inventory, traits, power states)."
     )

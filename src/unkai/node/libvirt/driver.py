@@ -1,0 +1,352 @@
+"""The driver of a real host: files, plugs, metadata and a domain for each guest."""
+
+import asyncio
+import os
+from collections.abc import Collection, Coroutine, Mapping
+from contextlib import AsyncExitStack
+from typing import Any, Literal
+
+from unkai.contracts.guest import Guest, GuestData, PowerState
+from unkai.contracts.reports import HostReport
+from unkai.kernel import clock
+from unkai.kernel.log import get
+from unkai.kernel.settings import Settings
+from unkai.node.driver import Driver, PowerListener
+from unkai.node.errors import GuestNotFound, GuestNotRunning, HypervisorUnavailable, NetworkPlugFailed
+from unkai.node.job import Job, undoing_on_failure
+from unkai.node.libvirt import consoles, power
+from unkai.node.libvirt.connection import Connection
+from unkai.node.libvirt.diagnostics import diagnostics
+from unkai.node.libvirt.domain_xml import domain_xml
+from unkai.node.libvirt.domains import Domains
+from unkai.node.libvirt.host import Host, from_settings
+from unkai.node.libvirt.inventory import Capabilities, inventory, read_capabilities
+from unkai.node.metadata.service import Metadata, proxy_child
+from unkai.node.metadata.source import load_vendor_data
+from unkai.node.ports.plugs import Plugs
+from unkai.node.ports.switch import Switch
+from unkai.node.records import Records
+from unkai.node.settings import Api, Default, ImageCache, Libvirt, Ovn, Paths, host_name
+from unkai.node.storage import tool
+from unkai.node.storage.guest_files import Choices, GuestFiles
+from unkai.node.storage.images import Fetch, direct_io
+from unkai.node.storage.images import ImageCache as BaseImages
+
+__all__ = ["LibvirtDriver", "build"]
+
+_log = get(__name__)
+# A guest that is still booting misses the first request to power off. Upstream's pause.
+_ASK_AGAIN = 10.0
+_LOOK_AGAIN = 0.5
+
+
+class LibvirtDriver(Driver):
+    """Put together by `build`. What it knows between calls it could learn again from the host."""
+
+    name = "libvirt"
+
+    def __init__(
+        self,
+        settings: Settings,
+        host_id: str,
+        virt_type: Literal["kvm", "qemu"],
+        files: GuestFiles,
+        cache: BaseImages,
+        domains: Domains,
+        switch: Switch,
+        metadata: Metadata,
+        records: Records,
+        where: Paths,
+    ) -> None:
+        self._settings = settings
+        self._host_id = host_id
+        self._virt_type = virt_type
+        self._files = files
+        self._cache = cache
+        self._domains = domains
+        self._switch = switch
+        self._plugs = Plugs(switch, host_id)
+        self._metadata = metadata
+        self._records = records
+        self._where = where
+        self._capabilities: Capabilities | None = None
+        self._direct_io = False
+        self._on_power: PowerListener = lambda server_id, power: None
+        self._asides: set[asyncio.Task[None]] = set()
+
+    # ---- the host ----
+
+    async def open(self, on_power: PowerListener) -> None:
+        self._on_power = on_power
+        self._domains.open(self._lifecycle, self._reconnected)
+        await asyncio.to_thread(self._make_folders)
+        self._direct_io = await asyncio.to_thread(direct_io, self._where.instances)
+        await self._metadata.open()
+
+    async def close(self) -> None:
+        self._on_power = lambda server_id, power: None
+        for task in self._asides:
+            task.cancel()
+        await asyncio.gather(*self._asides, return_exceptions=True)
+        await self._metadata.close()
+        await self._domains.close()
+        self._switch.close()
+
+    async def report(self) -> HostReport:
+        known = await self._known()
+        records = await asyncio.to_thread(self._records.all)
+        guests = [record.guest for record in records.values()]
+        return HostReport(
+            host=host_name(self._settings),
+            host_id=self._host_id,
+            hypervisor_hostname=known.hostname,
+            hypervisor_type="QEMU",
+            hypervisor_version=known.version,
+            driver="libvirt",
+            host_ip=self._settings[Default].my_ip,
+            cpu_info=known.cpu_info,
+            inventory=await asyncio.to_thread(inventory, self._where.instances, guests, known.cells),
+            traits=known.traits,
+            virt_type=self._virt_type,
+            supported=known.supported,
+            chassis=await self._chassis(),
+        )
+
+    async def load(self) -> float:
+        return os.getloadavg()[0]
+
+    async def uptime(self) -> str:
+        return (await tool.run(["uptime"])).rstrip("\n")
+
+    async def guests(self) -> dict[str, PowerState]:
+        return await self._domains.powers()
+
+    async def traces(self) -> set[str]:
+        found = set(await self._domains.powers())
+        try:
+            found |= await self._plugs.servers()
+        except NetworkPlugFailed as error:
+            raise HypervisorUnavailable(details=error.details) from error
+        return found | await asyncio.to_thread(lambda: self._files.servers() | self._records.servers())
+
+    async def tidy(self, used_images: Collection[str]) -> None:
+        await asyncio.to_thread(self._files.tidy)
+        options = self._settings[ImageCache]
+        age = options.remove_unused_original_minimum_age_seconds if options.remove_unused_base_images else None
+        records = await asyncio.to_thread(self._records.all)
+        here = {disk.image.image_id for record in records.values() for disk in record.guest.disks if disk.image}
+        await self._cache.prune({*used_images, *here}, age)
+        await self._metadata.collect()
+
+    # ---- a guest's life ----
+
+    async def create(self, job: Job, guest: Guest, data: GuestData) -> dict[str, object]:
+        if power.on(await self._domains.power(guest.server_id) or "nostate"):
+            await self._surround(job, guest, data)
+        else:
+            async with undoing_on_failure(job) as undo:
+                known = await self._known()
+                await self._files.make(job, guest, data, known.qemu_owner, undo)
+                undo.push_async_callback(self._withdraw, guest.server_id)
+                await self._surround(job, guest, data, undo)
+                undo.push_async_callback(self._forget_domain, job, guest.server_id)
+                job.tell("starting")
+                await self._domains.start(job, guest.server_id, await self._xml(guest))
+        return {"power_state": "running", "virt_type": self._virt_type}
+
+    async def destroy(self, job: Job, server_id: str) -> None:
+        await self._forget_domain(job, server_id)
+        await self._plugs.unplug(job, server_id)
+        job.check()
+        await self._withdraw(server_id)
+        await self._files.remove(job, server_id)
+
+    async def start(self, job: Job, guest: Guest, data: GuestData) -> None:
+        if not await self._files.complete(guest):
+            raise GuestNotFound(server_id=guest.server_id)
+        if power.on(await self._domains.power(guest.server_id) or "nostate"):
+            return
+        async with undoing_on_failure(job) as undo:
+            await self._files.fetch_bases(job, guest)
+            await self._surround(job, guest, data, undo)
+            job.tell("starting")
+            await self._domains.start(job, guest.server_id, await self._xml(guest))
+
+    async def stop(self, job: Job, server_id: str, timeout: int) -> None:
+        if await self._domains.power(server_id) is None:
+            raise GuestNotFound(server_id=server_id)
+        if not await self._asked_off(job, server_id, timeout):
+            await self._domains.power_off(job, server_id)
+
+    async def reboot(self, job: Job, guest: Guest, data: GuestData, hard: bool, timeout: int) -> None:
+        if not await self._files.complete(guest):
+            raise GuestNotFound(server_id=guest.server_id)
+        if hard or not await self._asked_off(job, guest.server_id, timeout):
+            await self._domains.power_off(job, guest.server_id)
+        await self.start(job, guest, data)
+
+    async def adopt(self, guest: Guest, data: GuestData) -> None:
+        await self._surround(Job.unleased(guest.server_id), guest, data)
+
+    async def refresh(self, data: GuestData) -> None:
+        await self._metadata.refresh(data)
+
+    # ---- questions ----
+
+    async def console_output(self, server_id: str, length: int | None) -> str:
+        folder = self._files.folder(server_id)
+        if not await asyncio.to_thread(folder.exists):
+            raise GuestNotFound(server_id=server_id)
+        return await asyncio.to_thread(consoles.read_log, consoles.console_log(folder), length)
+
+    async def diagnostics(self, server_id: str) -> Mapping[str, object]:
+        record = await asyncio.to_thread(self._records.get, server_id)
+        state, statistics = await self._domains.statistics(server_id)
+        if record is None:
+            raise GuestNotFound(server_id=server_id)
+        if not power.on(state):
+            raise GuestNotRunning(server_id=server_id)
+        born = clock.parse(record.guest.created) if record.guest.created else clock.utcnow()
+        uptime = int((clock.utcnow() - born).total_seconds())
+        return diagnostics(record.guest, state, statistics, self._virt_type, uptime)
+
+    async def password(self, server_id: str) -> str:
+        return await asyncio.to_thread(self._metadata.password, server_id)
+
+    # ---- parts of the verbs ----
+
+    async def _surround(self, job: Job, guest: Guest, data: GuestData, undo: AsyncExitStack | None = None) -> None:
+        """What must be there besides files and domain: answers for its questions, plugs for its cards."""
+        job.check()
+        try:
+            await self._metadata.serve(guest, data)
+        except OSError as error:
+            raise NetworkPlugFailed(reason="its metadata cannot be kept", details=str(error)) from error
+        await self._plugs.plug(job, guest, undo)
+
+    async def _withdraw(self, server_id: str) -> None:
+        await self._metadata.forget(server_id)
+
+    async def _forget_domain(self, job: Job, server_id: str) -> None:
+        await self._domains.power_off(job, server_id)
+        await self._domains.undefine(job, server_id)
+
+    async def _asked_off(self, job: Job, server_id: str, timeout: int) -> bool:
+        """Whether the guest is off, by its own doing, within `timeout` seconds."""
+        until = clock.monotonic() + timeout
+        asked = 0.0
+        while power.on(await self._domains.power(server_id) or "nostate"):
+            now = clock.monotonic()
+            if now >= until:
+                return False
+            if now - asked >= _ASK_AGAIN:
+                asked = now
+                await self._domains.shut_down(job, server_id)
+            job.tell("waiting for the guest to power off", int(timeout - (until - now)), timeout)
+            await job.sleep(min(_LOOK_AGAIN, until - now))
+        return True
+
+    async def _xml(self, guest: Guest) -> str:
+        folder = self._files.folder(guest.server_id)
+        return domain_xml(
+            guest, await self._host(), folder, self._files.files(guest), await self._files.backing(guest)
+        )
+
+    async def _host(self) -> Host:
+        chosen = self._settings[Ovn].datapath_type
+        userspace = await self._switch.userspace() if chosen == "auto" else chosen == "netdev"
+        return from_settings(
+            self._settings, self._host_id, self._virt_type, direct_io=self._direct_io, userspace=userspace
+        )
+
+    async def _known(self) -> Capabilities:
+        if self._capabilities is None:
+            machine = self._settings[Libvirt].hw_machine_type.get("x86_64")
+            self._capabilities = await self._domains.ask(
+                lambda connection: read_capabilities(connection, self._virt_type, machine)
+            )
+        return self._capabilities
+
+    async def _chassis(self) -> str | None:
+        try:
+            return await self._switch.chassis()
+        except NetworkPlugFailed as error:
+            _log.warning("Open vSwitch does not answer yet", details=error.details)
+            return None
+
+    def _make_folders(self) -> None:
+        # QEMU's user passes through on its way to a guest's disks; it can list nothing.
+        for folder in self._where.state, self._where.instances, self._where.base:
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o711)
+
+    # ---- what libvirt tells by itself ----
+
+    def _lifecycle(self, server_id: str, event: int, detail: int) -> None:
+        state = power.power_of_event(event, detail)
+        if state is not None:
+            self._aside(server_id, state)
+
+    def _aside(self, server_id: str, state: PowerState) -> None:
+        async def tell() -> None:
+            if await self._domains.known(server_id):
+                self._on_power(server_id, state)
+
+        self._spawn(tell())
+
+    def _reconnected(self) -> None:
+        """Events in between were lost, and it may be another libvirtd."""
+        self._capabilities = None
+
+        async def tell() -> None:
+            for server_id, state in (await self._domains.powers()).items():
+                self._on_power(server_id, state)
+
+        self._spawn(tell())
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(_logged(work))
+        self._asides.add(task)
+        task.add_done_callback(self._asides.discard)
+
+
+async def _logged(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except HypervisorUnavailable as error:
+        _log.warning("an event could not be followed", details=error.details)
+    except Exception:
+        _log.exception("an event could not be followed")
+
+
+def build(
+    settings: Settings, where: Paths, host_id: str, virt_type: Literal["kvm", "qemu"], fetch: Fetch
+) -> LibvirtDriver:
+    """The driver with its parts. `fetch` opens an image's stored bytes at the control plane."""
+    common, hypervisor, network = settings[Default], settings[Libvirt], settings[Ovn]
+    vendor = settings[Api].vendordata_jsonfile_path
+    cache = BaseImages(where.base, fetch, raw=common.force_raw_images)
+    choices = Choices(
+        images_type=hypervisor.images_type,
+        preallocate=common.preallocate_images == "space",
+        drive_format=common.config_drive_format,
+        mkisofs=common.mkisofs_cmd,
+        skip_versions=settings[Api].config_drive_skip_versions,
+        vendor=lambda: load_vendor_data(vendor),
+    )
+    records = Records(where.state / "guests")
+    switch = Switch(network.ovsdb_connection, network.integration_bridge)
+    user = common.metadata_proxy_user
+    proxy = proxy_child(where.metadata, where.children, user, vendor)
+    return LibvirtDriver(
+        settings,
+        host_id,
+        virt_type,
+        files=GuestFiles(where.instances, cache, host_id, choices),
+        cache=cache,
+        domains=Domains(Connection(hypervisor.connection_uri), host_id),
+        switch=switch,
+        metadata=Metadata(where.metadata, proxy, user, records, switch, host_id),
+        records=records,
+        where=where,
+    )

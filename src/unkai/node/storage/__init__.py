@@ -1,0 +1,1 @@
+"""Files that guests run from: cached base images, disks, config drives."""
