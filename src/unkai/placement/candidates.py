@@ -65,12 +65,15 @@ class _Slot(msgspec.Struct, frozen=True):
 
 def search(index: Index, question: Question) -> Iterator[Candidate]:
     """Candidates, tree by tree. The caller holds the index' lock while it takes them."""
-    if question.limit is not None and question.limit <= 0:
+    if not question.groups or (question.limit is not None and question.limit <= 0):
         return
     hunt = _Search(index, question)
     found = 0
     seen: set[tuple[object, ...]] = set()
-    for candidate in hunt.candidates():
+    roots = np.flatnonzero(hunt.roots())
+    if question.shuffle:
+        np.random.default_rng().shuffle(roots)
+    for candidate in hunt.candidates(roots.tolist()):
         if hunt.sharing:
             # What only sharing providers serve is the same for every tree they are connected to.
             key = candidate.key()
@@ -81,6 +84,35 @@ def search(index: Index, question: Question) -> Iterator[Candidate]:
         found += 1
         if found == question.limit:
             return
+
+
+def roots_with(index: Index, resource_class: str, amount: int) -> Mask:
+    """Rows of roots whose tree, or a provider that shares with it, can serve so much of one class."""
+    return _Search(index, Question({"": Group({resource_class: amount})})).roots()
+
+
+def offer(index: Index, uuid: str, resources: Mapping[str, int]) -> dict[str, dict[str, int]] | None:
+    """The first way to serve the resources from the provider's tree and what is shared with it: amounts by uuid."""
+    row = index.row_by_uuid.get(uuid)
+    if row is None:
+        return None
+    if not index.trees and SHARES_VIA_AGGREGATE not in index.traits:
+        return {uuid: dict(resources)}
+    root = int(index.root[row])
+    for found in _Search(index, Question({"": Group(resources)})).candidates([root]):
+        return {index.uuids[used]: dict(amounts) for used, amounts in found.amounts.items()}
+    return None
+
+
+def room_for(index: Index, row: int, resource_class: str, amount: int) -> int:
+    """How often the tree of a root can serve `amount` of a class, one after another; sharing providers left aside."""
+    column = index.columns.get(resource_class)
+    if column is None:
+        return 0
+    rows = index.tree_of(row)
+    free = np.maximum(column.capacity[rows] - column.used[rows], 0)
+    takes = (column.lowest[rows] <= amount) & (column.highest[rows] >= amount) & (amount % column.step[rows] == 0)
+    return int((free[takes] // amount).sum())
 
 
 class _Search:
@@ -148,7 +180,7 @@ class _Search:
         found[self.index.root[rows]] = True
         return found
 
-    def _roots(self) -> list[int]:
+    def roots(self) -> Mask:
         """Roots of trees where every slot has at least one provider."""
         index, question = self.index, self.question
         roots: Mask = index.alive & (index.parent == NONE)
@@ -162,43 +194,42 @@ class _Search:
             roots &= index.has_any_trait(choice)
         if question.root_forbidden:
             roots &= ~index.has_any_trait(question.root_forbidden)
-        found = np.flatnonzero(roots)
-        if question.shuffle:
-            np.random.default_rng().shuffle(found)
-        return found.tolist()
+        return roots
 
     # ---- putting them together ----
 
-    def candidates(self) -> Iterator[Candidate]:
-        if not self.slots:
-            return
-        alone = self._alone()
-        for root in self._roots():
-            near = [row for row, anchored in self.anchors.items() if anchored[root]]
-            if root not in self.index.trees and not near:
-                if alone is not None and self._fits_alone(root):
-                    yield self._on(root, alone)
+    def candidates(self, roots: Sequence[int]) -> Iterator[Candidate]:
+        """Of these trees, in this order."""
+        amounts = _sum(slot.resources for slot in self.slots)
+        alone = self._alone(amounts)
+        for root in roots:
+            near = [row for row, anchored in self.anchors.items() if anchored[root]] if self.anchors else []
+            if not near and root not in self.index.trees:
+                if alone[root]:
+                    yield Candidate({root: amounts}, {slot.suffix: (root,) for slot in self.slots})
                 continue
             tree = self.index.tree_of(root)
             rows = tree + [row for row in near if row not in tree]
             options = [[row for row in rows if slot.rows[row]] for slot in self.slots]
             yield from self._combine(options)
 
-    def _alone(self) -> dict[str, int] | None:
-        """What a provider without relations would have to serve all by itself; None if it must not."""
-        suffixed = [slot for slot in self.slots if slot.suffix]
-        if self.question.isolate and len(suffixed) > 1:
-            return None
-        return _sum(slot.resources for slot in self.slots)
-
-    def _fits_alone(self, root: int) -> bool:
+    def _alone(self, amounts: Mapping[str, int]) -> Mask:
+        """Rows that could serve everything by themselves: most clouds' hosts have no children and share nothing."""
+        index = self.index
+        rows = index.alive.copy()
+        if self.question.isolate and len([slot for slot in self.slots if slot.suffix]) > 1:
+            rows[:] = False
         group = self.question.groups.get("")
-        if group is not None and not self._has_all(group.required, (root,)):
-            return False
-        return len(self.slots) == 1 or self._fits(root, _sum(slot.resources for slot in self.slots))
-
-    def _on(self, root: int, amounts: Mapping[str, int]) -> Candidate:
-        return Candidate({root: amounts}, {slot.suffix: (root,) for slot in self.slots})
+        for choice in group.required if group is not None else ():
+            rows &= index.has_any_trait(choice)
+        if len({slot.suffix for slot in self.slots}) > 1:
+            for name, amount in amounts.items():
+                column = index.columns.get(name)
+                if column is None:
+                    rows[:] = False
+                else:
+                    rows &= (column.used <= column.capacity - amount) & (column.highest >= amount)
+        return rows
 
     def _combine(self, options: Sequence[Sequence[int]]) -> Iterator[Candidate]:
         chosen: list[int] = []

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import numpy.typing as npt
 
+from unkai.placement import service as placement
 from unkai.scheduler.filters.base import Filter
 from unkai.scheduler.filters.compute import ComputeFilter
 from unkai.scheduler.filters.retry import RetryFilter
@@ -122,7 +123,7 @@ def _placement(decision: Decision, request: PlaceRequest, left: Mask) -> Mask:
     )
     for name, amount in request.resources.items():
         if amount > 0:
-            drop(name, ~at_hosts(index.fits(name, amount)), _shortage(fleet, name, amount))
+            drop(name, ~at_hosts(placement.roots_with(index, name, amount)), _shortage(fleet, name, amount))
     for trait in sorted(request.required_traits):
         drop(
             f"trait:{trait}=required",
@@ -142,9 +143,11 @@ def _shortage(fleet: Fleet, name: str, amount: int) -> Describe:
     column = fleet.index.columns.get(name)
 
     def describe(position: int) -> Why:
-        row = int(fleet.rows[position])
-        if column is None or column.capacity[row] < 0:
+        rows = fleet.index.tree_of(int(fleet.rows[position]))
+        if column is None or (column.capacity[rows] < 0).all():
             return Why(f"{amount} {name}", "no inventory of it")
+        # Of a tree, the provider that comes closest.
+        row = max(rows, key=lambda one: int(column.capacity[one] - column.used[one]))
         free = int(column.capacity[row] - column.used[row])
         if free >= amount:
             limits = f"min_unit {column.lowest[row]}, max_unit {column.highest[row]}, step_size {column.step[row]}"
@@ -203,8 +206,7 @@ def how_many(decision: Decision, request: PlaceRequest) -> int:
     room = np.full(len(left), np.iinfo(np.int64).max)
     for name, amount in request.resources.items():
         if amount > 0:
-            free = (fleet.column(name, "capacity") - fleet.column(name, "used"))[left]
-            room = np.minimum(room, free // amount)
+            room = np.minimum(room, _room(fleet, left, name, amount))
     group = request.group
     if group is not None and group.policy == "anti-affinity":
         allowed = int(group.rules.get("max_server_per_host", 1))
@@ -213,3 +215,14 @@ def how_many(decision: Decision, request: PlaceRequest) -> int:
     if group is not None and group.policy == "affinity":
         return int(room.max())
     return int(room.sum())
+
+
+def _room(fleet: Fleet, left: Positions, name: str, amount: int) -> npt.NDArray[np.int64]:
+    """How often each host can serve so much of one class."""
+    index = fleet.index
+    found = (fleet.column(name, "capacity") - fleet.column(name, "used"))[left] // amount
+    if index.trees:
+        for number, row in enumerate(fleet.rows[left].tolist()):
+            if row in index.trees:
+                found[number] = placement.room_for(index, row, name, amount)
+    return np.maximum(found, 0)

@@ -109,7 +109,7 @@ def place(tx: Tx, kit: Kit, request: PlaceRequest) -> Placed | Refused:
     lost: list[Refusal] = []
     for number, position in enumerate(order[:_MAX_LOST]):
         host = decision.fleet.hosts[position]
-        refusal = _claim(tx, request, host)
+        refusal = _claim(tx, index, request, host)
         if refusal is None:
             rest = order[number + 1 : number + max(1, kit.settings[SchedulerOptions].max_attempts)]
             alternates = tuple(decision.fleet.hosts[other].host for other in rest)
@@ -165,13 +165,17 @@ def _choice(decision: Decision, options: FilterScheduler) -> list[int]:
     return order
 
 
-def _claim(tx: Tx, request: PlaceRequest, host: nodes.Host) -> Refusal | None:
+def _claim(tx: Tx, index: Index, request: PlaceRequest, host: nodes.Host) -> Refusal | None:
     """Claim on the host, or say what the ledger knew better than the index."""
-    amounts = {name: amount for name, amount in request.resources.items() if amount > 0}
-    if not amounts:
+    wanted = {name: amount for name, amount in request.resources.items() if amount > 0}
+    if not wanted:
         return None
+    with index.lock:
+        amounts = placement.offer(index, host.host_id, wanted)
+    if amounts is None:
+        return Refusal(host.host, "Placement", "providers that serve everything together", "none")
     try:
-        placement.claim(tx, request.server_id, {host.host_id: amounts}, request.project_id, request.user_id)
+        placement.claim(tx, request.server_id, amounts, request.project_id, request.user_id)
     except (CapacityExceeded, ConstraintsViolated) as error:
         name = str(error.params["resource_class"])
         return Refusal(host.host, name, f"{error.params['needed']} {name}", f"{error.params['had']} free")

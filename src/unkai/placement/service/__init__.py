@@ -7,6 +7,7 @@
 Everything runs in the caller's transaction.
 """
 
+from unkai.placement.candidates import offer, room_for, roots_with
 from unkai.placement.errors import (
     CapacityExceeded,
     ConstraintsViolated,
@@ -67,9 +68,12 @@ __all__ = [
     "ensure_traits",
     "inventories_by_providers",
     "move_consumer",
+    "offer",
     "providers_by_uuids",
     "release",
     "remove_provider",
+    "room_for",
+    "roots_with",
     "set_aggregates",
     "set_inventories",
     "set_traits",
