@@ -36,6 +36,7 @@ def build(kit: Kit) -> Room:
         render_error=render_error,
         policies=POLICIES,
         background=(keep_leases, reconcile_forever),
+        strict_slash=True,
     )
 
 

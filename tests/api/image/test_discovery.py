@@ -110,6 +110,8 @@ async def test_unknown_paths_and_methods(cloud: Images) -> None:
     async with cloud.as_("member") as client:
         assert (await client.get("/v1/images")).status_code == 404
         assert (await client.get("/v2/tasks")).status_code == 404
+        for method in ("GET", "DELETE", "PATCH"):
+            assert (await client.request(method, "/v2/images/")).status_code == 404, "an image without an id"
         for method, path, allowed in (
             ("PUT", "/v2/images", {"GET", "POST"}),
             ("POST", "/v2/images/x", {"GET", "PATCH", "DELETE"}),

@@ -84,7 +84,8 @@ class Application:
         self._falcon.resp_options.default_media_type = None  # type: ignore[assignment]
         self._falcon.req_options.strip_url_path_trailing_slash = True
         # Falcon has a handler of its own for its errors, which would win over one for Exception.
-        self._falcon.add_error_handler((falcon.HTTPError, Exception), self._unrouted)
+        for kind in (falcon.HTTPError, Exception):
+            self._falcon.add_error_handler(kind, self._unrouted)
         for room in self._rooms:
             paths: dict[str, list[Route]] = {}
             for route in room.routes:
@@ -112,6 +113,8 @@ class Application:
         try:
             if len(req.scope["path"]) + len(req.scope["query_string"]) > _MAX_URI:
                 raise UriTooLong
+            if _names_nothing(room, req.scope["path"]):
+                raise NotFound
             if room.versions is not None:
                 version = room.versions.negotiate(headers)
                 extra.update(room.versions.answer_headers(version))
@@ -230,6 +233,8 @@ class Application:
         path = req.scope["path"]
         # The last room is the front door, whose empty prefix takes what no other room has.
         room = next((r for r in self._rooms if path == r.prefix or path.startswith(r.prefix + "/")), self._rooms[-1])
+        if _names_nothing(room, path):
+            refusal = NotFound()
         extra = dict(room.headers)
         version = _NO_VERSION
         try:
@@ -243,6 +248,10 @@ class Application:
             refusal = not_acceptable
         response = self._refusal(room, refusal, context.request_id, headers.get("accept", ""), req, version)
         self._send(room, response, extra, context.request_id, req, resp)
+
+
+def _names_nothing(room: Room, path: str) -> bool:
+    return room.strict_slash and path.endswith("/") and len(path) > len(room.prefix) + 1
 
 
 def _anonymous(headers: dict[str, str]) -> Context:

@@ -56,6 +56,7 @@ class Room(msgspec.Struct, frozen=True):
 
     `background` are endless tasks of the room in the control-plane process (started with the kit once per process).
     `request_id_headers` are response headers that carry the request id besides X-Openstack-Request-Id.
+    `strict_slash`: a slash at a path's end names something else, which is not there ("/images/" is no list).
     """
 
     name: str
@@ -69,3 +70,4 @@ class Room(msgspec.Struct, frozen=True):
     background: tuple[Callable[[Kit], Awaitable[None]], ...] = ()
     request_id_headers: tuple[str, ...] = ()
     headers: Mapping[str, str] = {}
+    strict_slash: bool = False
