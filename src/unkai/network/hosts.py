@@ -24,26 +24,32 @@ class NetworkHost(msgspec.Struct, frozen=True, kw_only=True):
     zone: str = "nova"
 
 
+ListHosts = Callable[[Tx], Sequence[NetworkHost]]
+ListChassis = Callable[[Tx], Sequence[str]]
+
+
 class Hosts:
-    """Who knows the hosts. Put into the kit by `register_hosts`; without it there are none."""
+    """Who knows the hosts. Put into the kit by the room; until `register_hosts` there are none."""
 
     def __init__(self) -> None:
-        self.provider: Callable[[Tx], Sequence[NetworkHost]] = lambda tx: ()
+        self.hosts: ListHosts = lambda tx: ()
+        self.chassis: ListChassis = lambda tx: ()
 
 
-def register_hosts(kit: Kit, provider: Callable[[Tx], Sequence[NetworkHost]]) -> None:
-    """Tell the network how to list the hosts, in a transaction."""
-    kit.get(Hosts).provider = provider
+def register_hosts(kit: Kit, hosts: ListHosts, chassis: ListChassis) -> None:
+    """Tell the network how to list the hosts, and the names of their chassis alone (asked for often: be quick)."""
+    known = Hosts()
+    known.hosts, known.chassis = hosts, chassis
+    kit.put(Hosts, known)
 
 
 def hosts(tx: Tx, kit: Kit) -> Sequence[NetworkHost]:
-    return kit.get(Hosts).provider(tx)
+    return kit.get(Hosts).hosts(tx)
 
 
 def gateway_chassis(tx: Tx, kit: Kit) -> list[str]:
-    """Chassis that may carry external gateways: those of the settings, else those of all hosts, the living first."""
-    configured = kit.settings[WriterOptions].gateway_chassis
-    if configured:
-        return list(configured)
-    known = sorted(hosts(tx, kit), key=lambda host: (not host.up, host.host))
-    return [host.chassis for host in known if host.chassis]
+    """Chassis that may carry external gateways: those of the settings, else those of all hosts.
+
+    Also of hosts that are down: OVN itself moves a gateway to the next living one, at once and without us.
+    """
+    return list(kit.settings[WriterOptions].gateway_chassis) or sorted(kit.get(Hosts).chassis(tx))

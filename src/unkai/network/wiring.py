@@ -14,11 +14,12 @@ from unkai.kernel.kit import Kit
 from unkai.kernel.store import Tx
 from unkai.kernel.wake import Bell
 from unkai.network import metrics, reconcile
+from unkai.network.hosts import gateway_chassis
 from unkai.network.ovn import desired
 from unkai.network.ovn.model import KINDS, Kind
 from unkai.network.ovn.north import NorthUnavailable, NorthWriter, Ups
 from unkai.network.settings import WriterOptions
-from unkai.network.store import pending, ports
+from unkai.network.store import pending, ports, routers
 from unkai.network.store.pending import Pending
 
 _log = log.get(__name__)
@@ -38,6 +39,8 @@ class Wiring:
         self._ups_bell: Bell | None = None
         self._doubt = asyncio.Event()
         self._reachable = True
+        self._chassis: list[str] | None = None
+        self._watch_again = 0.0
 
     async def run(self, kit: Kit) -> None:
         """Until cancelled."""
@@ -73,6 +76,7 @@ class Wiring:
                     connected = True
                     self._doubt.set()
                 if self.north.ready():
+                    await self._watch_chassis(kit)
                     await self.flush(kit)
                     if not self._reachable:
                         _log.info("the north-bound database answers again")
@@ -82,6 +86,17 @@ class Wiring:
                     _log.warning("the north-bound database does not answer", reason=str(error))
                 self._reachable = False
             await bell.wait(await self._pause(kit))
+
+    async def _watch_chassis(self, kit: Kit) -> None:
+        """External gateways move as soon as there are other chassis to carry them."""
+        if self._chassis is not None and monotonic() < self._watch_again:
+            return
+        self._watch_again = monotonic() + _IDLE_SECONDS
+        chassis = await kit.db.read(gateway_chassis, kit)
+        if self._chassis is not None and set(chassis) != set(self._chassis):
+            _log.info("other chassis carry the external gateways", chassis=chassis)
+            await kit.db.run(_note_gateways)
+        self._chassis = chassis
 
     async def _pause(self, kit: Kit) -> float:
         """How long to wait for a bell: another process may ring its own only, and failures have their time."""
@@ -183,6 +198,10 @@ def record(tx: Tx, ups: Ups) -> None:
             ports.set_status(tx, ids[start : start + 500], status)
     for port_id in ups:
         tx.ring(ports.topic(port_id))
+
+
+def _note_gateways(tx: Tx) -> None:
+    pending.note(tx, "router", routers.ids_with_gateway(tx))
 
 
 def _written(tx: Tx, items: Sequence[Pending], ups: Ups) -> None:

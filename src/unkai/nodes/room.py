@@ -7,6 +7,7 @@ from unkai.kernel.kit import Kit
 from unkai.kernel.web import ErrorView, Room
 from unkai.nodes.api.channel import ROUTES
 from unkai.nodes.beats import Beats, bury_forever, flush_forever
+from unkai.nodes.networking import introduce
 from unkai.nodes.service.capability import Seal
 from unkai.nodes.service.hooks import Hooks
 
@@ -19,6 +20,7 @@ def build(kit: Kit) -> Room:
     """Needs the tables to exist: the key that seals capabilities is read (or made) here."""
     kit.put(Hooks, Hooks())
     kit.put(Beats, Beats())
+    introduce(kit)
     kit.put(Seal, Seal(kit.db.run_now(ensure_key, "image-capabilities")))
     return Room(
         name="nodes",

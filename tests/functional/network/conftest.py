@@ -23,7 +23,6 @@ from unit.network.world import World
 from unkai.cli.embedded import ovn
 from unkai.cli.embedded.external import GUEST_LINK_GROUP
 from unkai.kernel.children import Supervisor
-from unkai.network.hosts import Hosts
 from unkai.network.model import Port
 from unkai.network.ovn.database import OvnNorth
 from unkai.network.settings import OvnOptions, WriterOptions
@@ -174,7 +173,6 @@ def wired() -> Iterator[Wired]:
             OvnOptions(ovn_nb_connection=network.northbound, ovsdb_connection_timeout=20),
             WriterOptions(gateway_chassis=[CHASSIS], reconcile_interval=0.0),
         )
-        cloud.kit.put(Hosts, Hosts())
         cloud.kit.put(Wiring, Wiring(OvnNorth(network.northbound, 20)))
         background = Background(cloud)
         until("the writer", cloud.kit.get(Wiring).north.ready, 20)

@@ -13,6 +13,7 @@ from unkai.kernel.quota import Quota
 from unkai.kernel.store import Database
 from unkai.kernel.wake import Wake
 from unkai.network import policy
+from unkai.network.hosts import Hosts
 from unkai.network.model import FixedIp, Network, Port, Router, Subnet
 from unkai.network.service import access, networks, ports, routers, subnets
 
@@ -74,6 +75,7 @@ def make(folder: Path, *groups: settings.Group) -> World:
         policy=Policy(policy.RULES),
         quota=Quota(access.quota_resources(options)),
     )
+    kit.put(Hosts, Hosts())
     return World(kit)
 
 

@@ -6,6 +6,7 @@ Plain functions within the caller's transaction; `wait_ports_active` and `sync_n
 from unkai.network.hosts import NetworkHost, register_hosts
 from unkai.network.model import SecurityGroup, SecurityGroupRule
 from unkai.network.service.access import quota_resources
+from unkai.network.service.defaults import Defaults, ensure_defaults
 from unkai.network.service.guests import (
     NetworkRequest,
     Nic,
@@ -27,9 +28,11 @@ from unkai.network.service.security_groups import by_ids as security_groups_by_i
 from unkai.network.service.security_groups import ensure_default as ensure_default_security_group
 from unkai.network.service.security_groups import resolve as resolve_security_groups
 from unkai.network.service.waiting import wait_ports_active
+from unkai.network.store.pending import count as count_pending
 from unkai.network.wiring import sync_now
 
 __all__ = [
+    "Defaults",
     "NetworkHost",
     "NetworkRequest",
     "Nic",
@@ -39,8 +42,10 @@ __all__ = [
     "SecurityGroupRule",
     "add_security_group",
     "bind_ports",
+    "count_pending",
     "create_ports",
     "ensure_default_security_group",
+    "ensure_defaults",
     "interfaces",
     "interfaces_by_servers",
     "nics_by_servers",

@@ -147,7 +147,7 @@ def create_ports(
     return made
 
 
-def bind_ports(tx: Tx, kit: Kit, server_id: str, host: str, chassis: str = "") -> list[str]:
+def bind_ports(tx: Tx, kit: Kit, server_id: str, host: str, chassis: str | None = None) -> list[str]:
     """The server's ports are plugged on this host (`chassis`: its name in OVN, if another). Returns their ids.
 
     A port counts as plugged only when OVN says so: it is DOWN until then.

@@ -46,6 +46,11 @@ def everything(tx: Tx) -> list[Pending]:
     return [_build(row) for row in tx.all(sa.select(t.pending).order_by(_p.since))]
 
 
+def count(tx: Tx) -> int:
+    """How many changes OVN has not been told."""
+    return int(tx.scalar(sa.select(sa.func.count()).select_from(t.pending)))
+
+
 def next_time(tx: Tx) -> datetime | None:
     """When the next one may be tried."""
     found: datetime | None = tx.scalar(sa.select(sa.func.min(_p.not_before, type_=_p.not_before.type)))
