@@ -1,6 +1,6 @@
 """One cloud with real guests for all functional tests, and what most of them need in it."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -10,12 +10,25 @@ from harness import clouds, guests
 from harness.clouds import Cloud
 from harness.guests import Guest, Key
 
+_started: list[Cloud] = []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With a failure comes what the cloud's processes said."""
+    report = yield
+    if report.failed and _started:
+        report.sections.append(("the cloud's logs", _started[0].troubles()))
+    return report
+
 
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[Cloud]:
     with clouds.scratch() as made:
         made.up()
+        _started.append(made)
         yield made
+        _started.clear()
 
 
 @pytest.fixture(scope="session")

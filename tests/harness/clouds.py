@@ -72,6 +72,14 @@ class Cloud:
                 return int(process["pid"])
         raise LookupError(f"{name} does not run")
 
+    def troubles(self, lines: int = 30) -> str:
+        """What the cloud's processes said last that was more than information."""
+        text = []
+        for log in sorted((self.directory / "children").glob("*.log")):
+            said = [line for line in log.read_text(errors="replace").splitlines() if " level=info " not in f"{line} "]
+            text += [f"--- {log.name}", *said[-lines:]]
+        return "\n".join(text)
+
     def connect(self, cloud: str = "unkai-demo") -> Connection:
         """openstacksdk, unmodified, with the credentials that the cloud wrote."""
         with self._client_config():

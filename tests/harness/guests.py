@@ -118,9 +118,18 @@ def server(cloud: Connection, **options: Any) -> Iterator[Any]:
     """A server that is ACTIVE; deleted, and waited for, on leaving."""
     made = cloud.compute.create_server(**request(cloud, **options))
     try:
-        yield cloud.compute.wait_for_server(made, wait=240)
+        yield wait_until_active(cloud, made)
     finally:
         delete(cloud, made)
+
+
+def wait_until_active(cloud: Connection, made: Any) -> Any:
+    """The server once it is ACTIVE. AssertionError with its fault when it fails."""
+    found = wait_for(
+        f"{made.id} ACTIVE", lambda: (s := cloud.compute.get_server(made.id)).status in ("ACTIVE", "ERROR") and s, 240
+    )
+    assert found.status == "ACTIVE", found.fault
+    return found
 
 
 def delete(cloud: Connection, made: Any) -> None:
