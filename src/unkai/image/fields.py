@@ -95,13 +95,18 @@ def read_new(settings: Settings, body: Any) -> tuple[dict[str, Any], dict[str, s
     base = checked(settings, {name: value for name, value in body.items() if name in WRITABLE or name == "id"})
     rest = {name: value for name, value in body.items() if name not in WRITABLE and name != "id"}
     properties = {name: checked_property(name, value) for name, value in rest.items()}
-    check_formats(base.get("disk_format"), base.get("container_format"))
+    check_formats(settings, base.get("disk_format"), base.get("container_format"))
     check_property_count(settings, len(properties))
     return base, properties
 
 
-def check_formats(disk: str | None, container: str | None) -> None:
-    """Amazon's formats come in pairs of the same name (IMG-004). Raises FormatsDisagree."""
+def check_formats(settings: Settings, disk: str | None, container: str | None) -> None:
+    """Amazon's formats come in pairs of the same name (IMG-004). Raises FormatsDisagree.
+
+    Where the operator lets data be of another format than the image says, the formats need not agree either.
+    """
+    if not settings[ImageFormat].require_image_format_match:
+        return
     if disk and container and disk != container and (disk in TRIPLE_FORMATS or container in TRIPLE_FORMATS):
         raise FormatsDisagree
 

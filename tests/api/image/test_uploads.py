@@ -184,6 +184,7 @@ async def test_formats_need_not_match_when_the_operator_says_so_but_stay_safe(tm
     with images(tmp_path, ImageFormat(require_image_format_match=False)) as cloud:
         async with cloud.as_("member") as client:
             assert (await active(client, b"no disk", disk_format="vdi"))["virtual_size"] is None
+            assert (await active(client, b"no disk", disk_format="ami", container_format="bare"))["size"] == 7
             image = await create(client, disk_format="vdi")
             answer = await upload(client, image["id"], QCOW2[:8] + b"\1" * 8 + QCOW2[16:])
             assert answer.status_code == 415

@@ -89,7 +89,7 @@ def update_image(tx: Tx, kit: Kit, context: Context, image_id: str, wanted: tupl
         _authorize_change(kit, context, before, change)
     after = changes.apply(before, wanted)
     if after.disk_format != before.disk_format or after.container_format != before.container_format:
-        fields.check_formats(after.disk_format, after.container_format)
+        fields.check_formats(kit.settings, after.disk_format, after.container_format)
     if len(after.properties) > len(before.properties):
         fields.check_property_count(kit.settings, len(after.properties))
     after = msgspec.structs.replace(after, updated_at=utcnow())
