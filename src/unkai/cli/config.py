@@ -29,14 +29,17 @@ def files(given: Sequence[Path]) -> list[Path]:
     return list(given) or [path for path in _DEFAULT if path.exists()]
 
 
-def load(given: Sequence[Path], state: Path | None) -> settings.Settings:
-    """Read the files into every group that is imported. Ends the command when one of them cannot be used."""
+def load(given: Sequence[Path], state: Path | None, *, whole: bool = True) -> settings.Settings:
+    """Read the files into every group that is imported. Ends the command when one of them cannot be used.
+
+    Unknown options are reported unless this process is only a part of what the files are for (not `whole`).
+    """
     overrides = {} if state is None else {("DEFAULT", "state_path"): str(state)}
     try:
         loaded = settings.load(files(given), overrides=overrides)
     except settings.SettingsError as error:
         raise click.ClickException(str(error)) from error
-    for name in loaded.unknown:
+    for name in loaded.unknown if whole else ():
         log.get(__name__).warning("unknown option ignored", option=name)
     return loaded
 

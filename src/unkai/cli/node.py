@@ -30,6 +30,6 @@ def node(
 
     log.configure()
     try:
-        main.run(load(config_files, state), socket, driver)
+        main.run(load(config_files, state, whole=False), socket, driver)
     except (main.AgentRunning, ValueError) as error:
         raise click.ClickException(str(error)) from error

@@ -29,7 +29,7 @@ def serve(config_files: Sequence[Path], state: Path | None, only: str | None, si
     """
     rooms = _rooms(only)
     cloud.modules(rooms)
-    settings = load(config_files, state)
+    settings = load(config_files, state, whole=only is None)
     options = settings[cloud.CloudOptions]
     log.configure(debug=options.debug, json=options.log_json)
     import uvloop

@@ -1,5 +1,7 @@
 """What alembic runs for every command: our tables on the connection it was given."""
 
+from typing import Literal
+
 import sqlalchemy as sa
 from alembic import context
 
@@ -10,7 +12,7 @@ from unkai.kernel.store import tables
 cloud.modules()
 
 
-def _render(kind: str, item: object, _context: object) -> str | bool:
+def _render(kind: str, item: object, _context: object) -> str | Literal[False]:
     """Revisions name plain types: they must not change when ours do."""
     if kind == "type" and isinstance(item, Time):
         return "sa.BigInteger()"

@@ -59,10 +59,8 @@ def write_config(place: Place, running: Running) -> None:
         f"node_socket = {place.node_socket}\n"
         "[ovn]\n"
         f"ovn_nb_connection = {running.ovn.northbound}\n"
-        "[neutron]\n"
-        f"ovs_bridge = {running.ovn.integration_bridge}\n"
-        "[os_vif_ovs]\n"
         f"ovsdb_connection = {running.ovn.ovs}\n"
+        f"integration_bridge = {running.ovn.integration_bridge}\n"
         "[libvirt]\n"
         f"connection_uri = {running.libvirt.uri}\n"
         f"virt_type = {running.virt_type}\n",
@@ -161,6 +159,9 @@ def stop(place: Place, say: Say) -> None:
     """End everything that runs, guests' network last. Whoever supervises must have let go."""
     say("control plane and agent")
     children.stop(agent(place))
+    for record in (place.node / "children").glob("*.pid"):
+        # What the agent started and left running (the metadata proxy): known by its record alone.
+        children.stop(Child(name=record.stem, argv=("true",), directory=record.parent))
     children.stop(control_plane(place))
     say("hypervisor: libvirt")
     libvirt.stop(place.libvirt({}))

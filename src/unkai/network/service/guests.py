@@ -1,12 +1,12 @@
 """What Compute asks of networks: the interfaces of servers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Literal
 
 import msgspec
 
-from unkai.contracts.guest import FixedAddress, Interface, Route
+from unkai.contracts.guest import FixedAddress, Interface, MetadataPort, Route
 from unkai.kernel.context import Context
 from unkai.kernel.kit import Kit
 from unkai.kernel.scope import Scope
@@ -29,6 +29,7 @@ from unkai.network.service import security_groups as group_service
 from unkai.network.service.access import reserve, scope_of
 from unkai.network.service.addressing import FixedIpRequest
 from unkai.network.service.ports import NewPort
+from unkai.network.service.system_ports import metadata_ports
 from unkai.network.settings import OvnOptions
 from unkai.network.store import addresses, floating_ips, networks, pending, ports, subnets
 from unkai.network.store import security_groups as groups
@@ -235,7 +236,8 @@ def interfaces_by_servers(tx: Tx, server_ids: Iterable[str]) -> dict[str, list[I
     theirs = ports.by_devices(tx, Scope.system(), server_ids, COMPUTE)
     every = [port for found in theirs.values() for port in found]
     nets = networks.by_ids(tx, Scope.system(), {port.network_id for port in every})
-    ids = {fixed.subnet_id for port in every for fixed in port.fixed_ips}
+    metadata = metadata_ports(tx, nets)
+    ids = {fixed.subnet_id for port in [*every, *metadata.values()] for fixed in port.fixed_ips}
     by_id = subnets.by_ids(tx, Scope.system(), ids)
     return {
         server_id: [
@@ -245,11 +247,21 @@ def interfaces_by_servers(tx: Tx, server_ids: Iterable[str]) -> dict[str, list[I
                 mac=port.mac_address,
                 mtu=nets[port.network_id].mtu,
                 addresses=[_address(fixed.ip_address, by_id[fixed.subnet_id]) for fixed in port.fixed_ips],
+                metadata=_metadata(metadata.get(port.network_id), by_id),
             )
             for port in found
         ]
         for server_id, found in theirs.items()
     }
+
+
+def _metadata(port: Port | None, by_id: Mapping[str, Subnet]) -> MetadataPort | None:
+    """Where hosts answer the network's metadata requests; None while the port has no address."""
+    if port is None or not port.fixed_ips:
+        return None
+    lengths = {fixed.subnet_id: ip_network(by_id[fixed.subnet_id].cidr).prefixlen for fixed in port.fixed_ips}
+    addresses = [f"{fixed.ip_address}/{lengths[fixed.subnet_id]}" for fixed in port.fixed_ips]
+    return MetadataPort(port_id=port.id, mac=port.mac_address, addresses=addresses)
 
 
 def name_servers(tx: Tx, kit: Kit) -> list[str]:

@@ -19,7 +19,7 @@ from unkai.network.model import AUTO_DELETED, FLOATING_IP, ROUTER_GATEWAY, Listi
 from unkai.network.service import segments, system_ports
 from unkai.network.service.access import changed, reserve
 from unkai.network.service.segments import Segment
-from unkai.network.store import common, networks, pending, ports, routers, subnets
+from unkai.network.store import common, floating_ips, networks, pending, ports, routers, subnets
 
 
 class NewNetwork(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,12 +115,18 @@ def update(tx: Tx, kit: Kit, context: Context, network: Network, change: Network
 
 
 def delete(tx: Tx, kit: Kit, context: Context, network: Network) -> None:
-    """Delete a network with its subnets and the system's own ports. Raises NetworkInUse."""
+    """Delete a network with its subnets, the system's own ports and, as upstream, floating IPs that lead nowhere.
+
+    Raises NetworkInUse.
+    """
     networks.hold(tx, network.id)
+    idle = _idle_floating_ips(tx, network.id)
     theirs = ports.on_network(tx, Scope.system(), network.id)
-    used = [port.id for port in theirs if port.device_owner not in AUTO_DELETED]
+    used = [port.id for port in theirs if port.device_owner not in AUTO_DELETED and port.device_id not in idle]
     if used:
         raise NetworkInUse(id=network.id, ports=", ".join(used))
+    for id in idle:
+        floating_ips.delete(tx, id)
     ports.delete(tx, [port.id for port in theirs])
     for subnet_id in network.subnets:
         subnets.delete(tx, subnet_id)
@@ -135,6 +141,11 @@ def _mtu(kit: Kit, segment: Segment, wanted: int) -> int:
     if wanted > largest:
         raise InvalidInput(reason=f"Requested MTU is too big, maximum is {largest}")
     return wanted or largest
+
+
+def _idle_floating_ips(tx: Tx, network_id: str) -> set[str]:
+    wanted = Listing({"floating_network_id": (network_id,), "port_id": (None,)})
+    return {one.id for one in floating_ips.floating_ips(tx, Scope.system(), wanted)}
 
 
 def _only_default(tx: Tx, external: bool) -> None:

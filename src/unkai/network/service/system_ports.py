@@ -1,5 +1,7 @@
 """Ports that the system makes for itself: each network's metadata port, with an address in every DHCP subnet."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from unkai.kernel.ids import new_uuid
@@ -66,8 +68,7 @@ def make_metadata_port(tx: Tx, kit: Kit, network_id: str, project_id: str) -> No
 
 
 def metadata_port(tx: Tx, network_id: str) -> Port | None:
-    found = ports.by_devices(tx, Scope.system(), [f"ovnmeta-{network_id}"], DISTRIBUTED)
-    return next(iter(found.get(f"ovnmeta-{network_id}", [])), None)
+    return metadata_ports(tx, [network_id]).get(network_id)
 
 
 def follow_subnet(tx: Tx, subnet: Subnet) -> None:
@@ -91,3 +92,10 @@ def follow_subnet(tx: Tx, subnet: Subnet) -> None:
         return
     ports.update(tx, port.id, {})
     pending.note(tx, "port", [port.id])
+
+
+def metadata_ports(tx: Tx, network_ids: Iterable[str]) -> dict[str, Port]:
+    """The metadata ports of networks, by network."""
+    devices = {f"ovnmeta-{network_id}": network_id for network_id in network_ids}
+    found = ports.by_devices(tx, Scope.system(), devices, DISTRIBUTED)
+    return {devices[device]: of_network[0] for device, of_network in found.items() if of_network}
