@@ -53,9 +53,17 @@ class Policy:
             if self.rules.setdefault(rule.name, rule).check != rule.check:
                 raise PolicyError(f"{rule.name} is declared with two different checks")
         texts = {rule.name: rule.check for rule in self.rules.values()}
-        names = {old: rule.name for rule in self.rules.values() for old in rule.legacy}
-        for name, text in (overrides or {}).items():
-            texts[names.get(name, name)] = text
+        names: dict[str, list[str]] = {}
+        for rule in self.rules.values():
+            for old in rule.legacy:
+                names.setdefault(old, []).append(rule.name)
+        # An older name may have stood for what are several rules now; a rule's own name counts more.
+        given = overrides or {}
+        for name in sorted(given, key=lambda name: name not in names):
+            for target in names.get(name, []):
+                texts[target] = given[name]
+            if name in self.rules or name not in names:
+                texts[name] = given[name]
         self._checks: dict[str, Check] = {}
         for name, text in texts.items():
             self._checks[name] = self._compile(_parser.parse_rule(text))

@@ -163,12 +163,13 @@ def finish(
     result: Mapping[str, Any] | None = None,
     failure: Failure | None = None,
 ) -> None:
-    """End a host step and wake its flow."""
+    """End a host step and wake its flow. The order is forgotten: it may hold what only the host should know."""
     tx.execute(
         sa.update(host_steps)
         .where(host_steps.c.id == row["id"])
         .values(
             state=state,
+            order={},
             result=dict(result or {}),
             failure=None if failure is None else msgspec.to_builtins(failure),
             updated_at=utcnow(),
