@@ -76,7 +76,7 @@ def _view(request: Request, aggregate: Aggregate, *, short: bool = False) -> dic
 
 def _number(request: Request) -> int:
     text = request.params["aggregate_id"]
-    if not text.isascii() or not text.isdigit() or len(text) > 10:
+    if not text.isascii() or not text.removeprefix("-").isdigit() or len(text) > 10:
         raise BadRequest(reason=f"Invalid input received: id must be an integer: {text[:64]}")
     return int(text)
 
@@ -123,17 +123,16 @@ async def remove(request: Request) -> Response:
 
 async def act(request: Request) -> Response:
     name, content = await only_action(request)
-    minor = request.version.minor
     if name == "add_host":
-        host = convert(content, AddHost, minor).add_host.host
+        host = convert(request, content, AddHost).add_host.host
         request.authorize(_RULE + "add_host")
         found = await request.kit.db.run(nodes.add_aggregate_host, request.kit, _number(request), host)
     elif name == "remove_host":
-        host = convert(content, RemoveHost, minor).remove_host.host
+        host = convert(request, content, RemoveHost).remove_host.host
         request.authorize(_RULE + "remove_host")
         found = await request.kit.db.run(nodes.remove_aggregate_host, _number(request), host)
     elif name == "set_metadata":
-        metadata = convert(content, SetMetadata, minor).set.metadata
+        metadata = convert(request, content, SetMetadata).set.metadata
         request.authorize(_RULE + "set_metadata")
         found = await request.kit.db.run(nodes.set_aggregate_metadata, _number(request), metadata)
     else:

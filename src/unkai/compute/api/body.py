@@ -62,17 +62,53 @@ _plans: dict[type, tuple[_Field, ...]] = {}
 
 async def decode(request: Request, kind: type[T]) -> T:
     """The request's body as `kind`. Raises InvalidBody, MalformedJson and what else reading a body raises."""
-    return convert(await request.json(), kind, request.version.minor)
+    return convert(request, await request.json(), kind)
 
 
-def convert(data: Any, kind: type[T], minor: int) -> T:
-    """Plain data as `kind` at a minor version. Raises InvalidBody."""
+def convert(request: Request, data: Any, kind: type[T]) -> T:
+    """Plain data as `kind` at the request's version. Raises InvalidBody."""
+    minor = request.version.minor
+    if is_v20(request):
+        data = _known_only(data, kind)
     try:
         body = msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
         raise InvalidBody(reason=str(error)) from error
     _examine(body, minor)
     return body
+
+
+def is_v20(request: Request) -> bool:
+    """Whether the request came in by v2.0's addresses: as 2.1, but what it does not know is left out, not refused."""
+    return request.path.startswith("/compute/v2/")
+
+
+def _known_only(data: Any, kind: Any) -> Any:
+    """Data without fields that `kind` does not have at 2.1, in structs inside of it too."""
+    if isinstance(data, list):
+        return [_known_only(item, kind) for item in data]
+    structs = [hint for hint in _members(kind) if isinstance(hint, type) and issubclass(hint, Body)]
+    if not isinstance(data, dict) or not structs:
+        return data
+    fields = {field.name: field for field in _plan(structs[0])}
+    hints = typing.get_type_hints(structs[0], include_extras=True)
+    return {
+        name: _known_only(value, hints[fields[name].attribute])
+        for name, value in data.items()
+        if name in fields and any(low <= 1 <= high for low, high in fields[name].ranges)
+    }
+
+
+def _members(hint: Any) -> typing.Iterator[Any]:
+    """What a hint is made of: members of unions, items of lists, what is annotated."""
+    arguments = get_args(hint)
+    if get_origin(hint) is Annotated:
+        yield from _members(arguments[0])
+    elif get_origin(hint) in (typing.Union, types.UnionType, list):
+        for member in arguments:
+            yield from _members(member)
+    else:
+        yield hint
 
 
 def _examine(value: Any, minor: int) -> None:

@@ -1,6 +1,7 @@
 """From the body of POST /servers to what the service is asked for."""
 
 import re
+from ipaddress import ip_address
 from typing import Any
 
 from msgspec import UNSET, UnsetType
@@ -65,10 +66,15 @@ def read(request: Request, body: CreateServer) -> NewServer:
         files=_files(server),
         mappings=mappings,
         admin_password=present(server.admin_pass, None) or names.password(options.password_length),
-        access_ip_v4=present(server.access_ip_v4, None),
-        access_ip_v6=present(server.access_ip_v6, None),
+        access_ip_v4=canonical(present(server.access_ip_v4, None)),
+        access_ip_v6=canonical(present(server.access_ip_v6, None)),
         zero_disk=request.allows(_RULE + ":zero_disk_flavor"),
     )
+
+
+def canonical(address: str | None) -> str | None:
+    """An address in its shortest form, in which the API shows it."""
+    return None if address is None else str(ip_address(address))
 
 
 def _counts(server: NewServerBody) -> tuple[int, int]:

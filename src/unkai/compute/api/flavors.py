@@ -246,13 +246,13 @@ async def act(request: Request) -> Response:
     name, content = await only_action(request)
     if name == "addTenantAccess":
         request.authorize("os_compute_api:os-flavor-access:add_tenant_access")
-        tenant = convert(content, AddAccess, request.version.minor).add.tenant
+        tenant = convert(request, content, AddAccess).add.tenant
         projects = await request.kit.db.run(
             service.give_access, request.context, flavor_id, tenant, refuse_public=request.at_least(7)
         )
     elif name == "removeTenantAccess":
         request.authorize("os_compute_api:os-flavor-access:remove_tenant_access")
-        tenant = convert(content, RemoveAccess, request.version.minor).remove.tenant
+        tenant = convert(request, content, RemoveAccess).remove.tenant
         projects = await request.kit.db.run(service.take_access, request.context, flavor_id, tenant)
     else:
         raise UnknownAction(action=name)
@@ -295,7 +295,7 @@ async def update_spec(request: Request) -> Response:
     content = await request.json()
     if not isinstance(content, dict) or len(content) != 1:
         raise InvalidField(field="extra_specs", value=type(content).__name__, reason="one key and its value expected")
-    specs = convert({"extra_specs": content}, CreateSpecs, request.version.minor).extra_specs
+    specs = convert(request, {"extra_specs": content}, CreateSpecs).extra_specs
     if request.params["key"] not in specs:
         raise refuse("key", request.params["key"], "Request body and URI mismatch")
     texts = _texts(request, specs)

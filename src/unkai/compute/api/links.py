@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
+from unkai.compute.api.body import is_v20
 from unkai.compute.settings import ApiOptions
 from unkai.kernel.web import Request
 
@@ -12,7 +13,7 @@ Link = dict[str, str]
 def links(request: Request, collection: str, identifier: str) -> list[Link]:
     path = f"{_project(request)}/{collection}/{identifier}"
     base = _base(request)
-    return [{"rel": "self", "href": f"{base}/v2.1{path}"}, {"rel": "bookmark", "href": base + path}]
+    return [{"rel": "self", "href": f"{base}/{_version(request)}{path}"}, {"rel": "bookmark", "href": base + path}]
 
 
 def bookmark(request: Request, collection: str, identifier: str) -> list[Link]:
@@ -24,7 +25,12 @@ def next_page(request: Request, collection: str, ids: Sequence[str], limit: int)
     if limit == 0 or len(ids) < limit:
         return []
     parameters = urlencode({**dict(sorted(request.query.pairs)), "marker": ids[-1]})
-    return [{"rel": "next", "href": f"{_base(request)}/v2.1{_project(request)}/{collection}?{parameters}"}]
+    path = f"{_version(request)}{_project(request)}/{collection}"
+    return [{"rel": "next", "href": f"{_base(request)}/{path}?{parameters}"}]
+
+
+def _version(request: Request) -> str:
+    return "v2" if is_v20(request) else "v2.1"
 
 
 def _base(request: Request) -> str:

@@ -1,7 +1,7 @@
 """How a resource states its routes: method, path, handler, the query names it knows and its versions."""
 
 from collections.abc import Iterable
-from typing import Protocol, cast
+from typing import Protocol
 
 import msgspec
 
@@ -22,22 +22,6 @@ class Endpoint(msgspec.Struct, frozen=True):
     names: query.Names = query.NOTHING
     since: int | None = None
     until: int | None = None
-    body_limit: int | None = None
-
-
-def _maker(method: Method) -> "Maker":
-    def make(
-        path: str,
-        handler: Handler,
-        names: query.Names = query.NOTHING,
-        *,
-        since: int | None = None,
-        until: int | None = None,
-        body_limit: int | None = None,
-    ) -> Endpoint:
-        return Endpoint(method, path, handler, names, since, until, body_limit)
-
-    return make
 
 
 class Maker(Protocol):
@@ -49,35 +33,70 @@ class Maker(Protocol):
         *,
         since: int | None = ...,
         until: int | None = ...,
-        body_limit: int | None = ...,
     ) -> Endpoint: ...
 
 
-get, post, put, delete = (_maker(method) for method in ("GET", "POST", "PUT", "DELETE"))
+def _maker(method: Method) -> Maker:
+    def make(
+        path: str,
+        handler: Handler,
+        names: query.Names = query.NOTHING,
+        *,
+        since: int | None = None,
+        until: int | None = None,
+    ) -> Endpoint:
+        return Endpoint(method, path, handler, names, since, until)
+
+    return make
+
+
+get, post, put, delete = _maker("GET"), _maker("POST"), _maker("PUT"), _maker("DELETE")
 
 
 def routes(endpoints: Iterable[Endpoint]) -> tuple[Route, ...]:
-    """Each endpoint twice: with and without the project in the address (upstream's catalogs once had it)."""
-    return tuple(
-        Route(
-            endpoint.method,
-            prefix + endpoint.path,
-            _guarded(endpoint),
-            since=None if endpoint.since is None else Version(2, endpoint.since),
-            until=None if endpoint.until is None else Version(2, endpoint.until),
-            body_limit=endpoint.body_limit,
-        )
+    """Each endpoint with and without the project in the address, which upstream's catalogs once had, and those that
+    exist in 2.1 by the addresses of v2.0 too."""
+    found = [_route(endpoint, prefix, endpoint.handler) for endpoint in endpoints for prefix in _prefixes("/v2.1")]
+    found += [
+        _route(endpoint, prefix, _as_v20(endpoint.handler))
         for endpoint in endpoints
-        for prefix in ("/v2.1", "/v2.1/{project_id}")
+        for prefix in _prefixes("/v2")
+        if endpoint.since is None
+    ]
+    return tuple(found)
+
+
+def _prefixes(version: str) -> tuple[str, str]:
+    return version, version + "/{project_id}"
+
+
+def _route(endpoint: Endpoint, prefix: str, handler: Handler) -> Route:
+    versioned = prefix.startswith("/v2.1")
+    return Route(
+        endpoint.method,
+        prefix + endpoint.path,
+        _guarded(endpoint, handler),
+        since=Version(2, endpoint.since) if versioned and endpoint.since is not None else None,
+        until=Version(2, endpoint.until) if versioned and endpoint.until is not None else None,
     )
 
 
-def _guarded(endpoint: Endpoint) -> Handler:
+def _as_v20(handler: Handler) -> Handler:
+    """v2.0 knows no microversions."""
+
+    async def handle(request: Request) -> Response:
+        request.version = MINIMUM
+        return await handler(request)
+
+    return handle
+
+
+def _guarded(endpoint: Endpoint, handler: Handler) -> Handler:
     async def handle(request: Request) -> Response:
         project = request.params.get("project_id")
         if project is not None and project != request.context.project_id:
             raise WrongProjectInUrl(url=project[:64], own=request.context.project_id or "")
         query.check(request, endpoint.names)
-        return await endpoint.handler(request)
+        return await handler(request)
 
-    return cast(Handler, handle)
+    return handle

@@ -97,6 +97,9 @@ async def change(request: Request) -> Response:
     server = await request.kit.db.read(get_server, request.context, request.params["server_id"])
     request.authorize(_RULE + "update", target(server))
     values = dict(given((await decode(request, UpdateServer)).server))
+    for name in ("access_ip_v4", "access_ip_v6"):
+        if name in values:
+            values[name] = create_request.canonical(values[name])
     if "hostname" in values:
         create_request.checked_hostname(request, values["hostname"])
     if "pinned_availability_zone" in values:
@@ -116,8 +119,7 @@ async def remove(request: Request) -> Response:
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     get("/servers", index, server_filters.NAMES),
-    # User data alone may take 64 KiB of a body.
-    post("/servers", create, body_limit=1024 * 1024),
+    post("/servers", create),
     get("/servers/detail", index_detail, server_filters.NAMES),
     get("/servers/{server_id}", show),
     put("/servers/{server_id}", change),

@@ -11,7 +11,7 @@ from unkai.compute.service import usage as service
 from unkai.compute.service.usage import ProjectHours, ServerHours
 from unkai.compute.settings import ApiOptions
 from unkai.kernel import clock
-from unkai.kernel.errors import BadRequest
+from unkai.kernel.errors import BadRequest, NotFound
 from unkai.kernel.scope import Scope
 from unkai.kernel.web import Request, Response, reply
 
@@ -82,6 +82,8 @@ def _server(one: ServerHours) -> dict[str, Any]:
 
 async def index(request: Request) -> Response:
     request.authorize(_RULE + "list")
+    if request.path.endswith("/"):
+        raise NotFound  # one project's report, without its id
     found, start, end, following = await _usage(request, Scope.system(), "os-simple-tenant-usage")
     detailed = request.query.get("detailed") == "1"
     answer: dict[str, Any] = {"tenant_usages": [_summary(one, start, end, detailed=detailed) for one in found]}

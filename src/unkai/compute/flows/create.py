@@ -17,7 +17,18 @@ from unkai.compute.store import servers as store
 from unkai.contracts.steps import CreateGuest, DestroyGuest
 from unkai.kernel.clock import utcnow
 from unkai.kernel.errors import ApiError
-from unkai.kernel.flow.model import Data, EffectStep, Failure, FlowKind, HostOrder, HostStep, Run, StepFailed, TxStep
+from unkai.kernel.flow.model import (
+    Again,
+    Data,
+    EffectStep,
+    Failure,
+    FlowKind,
+    HostOrder,
+    HostStep,
+    Run,
+    StepFailed,
+    TxStep,
+)
 from unkai.kernel.kit import Kit
 from unkai.kernel.store import Tx
 from unkai.network import service as network
@@ -25,6 +36,9 @@ from unkai.nodes import service as nodes
 from unkai.placement import service as placement
 from unkai.scheduler import service as scheduler
 from unkai.scheduler.service import Placed
+
+# Seconds after which a wait looks up.
+_PATIENCE = 2.0
 
 
 def kind(kit: Kit) -> FlowKind:
@@ -35,8 +49,8 @@ def kind(kit: Kit) -> FlowKind:
             TxStep("place", steps.place, steps.unplace),
             TxStep("placed", steps.placed),
             TxStep("network", steps.connect, steps.disconnect),
-            HostStep("spawn", steps.spawn, undo_order=steps.destroy),
-            EffectStep("plugged", steps.plugged, timeout=steps.options.vif_plugging_timeout + 30.0),
+            HostStep("spawn", steps.spawn, commit=steps.spawned, undo_order=steps.destroy),
+            EffectStep("plugged", steps.plugged),
             TxStep("activate", steps.activate),
         ),
         on_failed=steps.failed,
@@ -69,7 +83,7 @@ class _Steps:
 
     def placed(self, tx: Tx, run: Run) -> None:
         if run.data.get("refused"):
-            raise StepFailed("no_valid_host", run.data["refused"])
+            raise StepFailed("no_valid_host", _no_host(run))
 
     def connect(self, tx: Tx, run: Run) -> Data:
         server = server_of(tx, run)
@@ -97,18 +111,26 @@ class _Steps:
         host = run.data.get("host")
         return None if host is None else HostOrder(host, DestroyGuest(run.subject), DESTROY_TIMEOUT)
 
+    def spawned(self, tx: Tx, run: Run, result: Data) -> Data:
+        return {"spawned_at": utcnow().timestamp()}
+
     async def plugged(self, run: Run) -> Data:
-        """OVN says of each port that it is plugged: the guest can be reached from now on."""
+        """OVN says of each port that it is plugged: the guest can be reached from now on.
+
+        The wait is cut into short ones, between which a request to delete the server is heeded.
+        """
         ports = run.data.get("ports") or []
-        timeout = self.options.vif_plugging_timeout
-        if not ports or timeout <= 0:
+        left = run.data["spawned_at"] + self.options.vif_plugging_timeout - utcnow().timestamp()
+        if not ports or self.options.vif_plugging_timeout <= 0:
             return {}
-        missing = await network.wait_ports_active(self._kit, ports, float(timeout))
+        missing = await network.wait_ports_active(self._kit, ports, min(max(left, 0.0), _PATIENCE))
+        if missing and left > _PATIENCE:
+            raise Again(0.0, "ports are not plugged yet")
         if missing and self.options.vif_plugging_is_fatal:
             raise StepFailed(
                 "vif_plugging",
                 "Virtual Interface creation failed",
-                details=f"not active within {timeout} s: {', '.join(sorted(missing))}",
+                details=f"not active in time: {', '.join(sorted(missing))}",
                 elsewhere=True,
             )
         return {}
@@ -139,6 +161,13 @@ class _Steps:
 
     def retry_from(self, run: Run, failure: Failure) -> str | None:
         return "place" if failure.elsewhere and run.attempt < self._attempts else None
+
+
+def _no_host(run: Run) -> str:
+    """Why there is no host; after failures on other hosts, that of the last one too."""
+    if run.attempt == 1 or run.failure is None:
+        return str(run.data["refused"])
+    return f"Exceeded maximum number of retries. {run.failure.message} {run.data['refused']}"
 
 
 def _tell(tx: Tx, run: Run, task_state: str, **values: Any) -> None:
