@@ -49,7 +49,9 @@ EXTENSIONS = {
     "stateful-security-group": ("Stateful security group", "Groups without connection tracking."),
     "subnet-service-types": ("Subnet service types", "Subnets for some kinds of ports only."),
     "subnet_allocation": ("Subnet Allocation", "Subnets cut out of pools."),
+    "tag": ("Tag support", "Tags of networks."),
     "tag-creation": ("Tag creation extension", "Several tags at once."),
+    "tag-ext": ("Tag support for resources: subnet, subnetpool, port, router", "Tags of these resources."),
 }
 _UPDATED = "2026-01-01T00:00:00-00:00"
 

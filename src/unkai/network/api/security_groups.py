@@ -14,6 +14,7 @@ from unkai.network.api.attributes import (
     boolean,
     integer,
     or_none,
+    text,
     uuid,
 )
 from unkai.network.api.networks import kinds
@@ -75,7 +76,7 @@ _RULE_ATTRIBUTES = {
     "port_range_min": Attribute(or_none(integer()), put=False),
     "port_range_max": Attribute(or_none(integer()), put=False),
     "remote_ip_prefix": Attribute(_prefix, put=False),
-    "remote_group_id": Attribute(or_none(uuid), put=False),
+    "remote_group_id": Attribute(or_none(text()), put=False),
     "normalized_cidr": READ_ONLY,
 }
 
