@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from harness.images import Images, active, create, parts, upload
-from unkai.image import reconcile, store
+from unkai.image import reconcile, service, store
 from unkai.kernel.clock import utcnow
 from unkai.kernel.scope import Scope
 
@@ -45,9 +45,34 @@ async def test_every_verb(both: Images) -> None:
         assert await reconcile.check(both.kit) == []
         tombstone = both.kit.db.read_now(store.images_by_ids, Scope.system(), [image["id"]], deleted=True)
         assert tombstone[image["id"]].status == "deleted"
-        assert both.kit.db.run_now(store.purge, Scope.system(), utcnow(), 10) == 1
+        assert both.kit.db.run_now(service.purge_deleted, utcnow()) == 1
         assert both.kit.db.read_now(store.images_by_ids, Scope.system(), [image["id"]], deleted=True) == {}
         assert both.blobs() == []
+
+
+@pytest.mark.parametrize("name", ["%00", "a%00b", "%ff", "%F0%9F%98%80", "x" * 300, "'", "%25", ";--"])
+async def test_names_that_nothing_can_have(both: Images, name: str) -> None:
+    """In every place of a path; on no database is it more than a 404 (or a tag that was not asked for)."""
+    async with both.as_("admin") as client:
+        image = await create(client)
+        known = image["self"]
+        for method, path in (
+            ("GET", f"/v2/images/{name}"),
+            ("GET", f"/v2/images/{name}/file"),
+            ("DELETE", f"/v2/images/{name}"),
+            ("POST", f"/v2/images/{name}/actions/deactivate"),
+            ("GET", f"/v2/images/{name}/members"),
+            ("GET", f"/v2/images/{name}/locations"),
+            ("GET", f"{known}/members/{name}"),
+            ("DELETE", f"{known}/members/{name}"),
+            ("DELETE", f"{known}/tags/{name}"),
+            ("GET", f"/v2/schemas/{name}"),
+        ):
+            answer = await client.request(method, path)
+            assert answer.status_code == 404, (method, path, answer.text)
+        assert (await client.delete(f"/v2/stores/{name}/{image['id']}")).status_code == 409
+        assert (await client.put(f"{known}/tags/{name}")).status_code in (204, 400)
+        assert (await client.get(f"/v2/images?marker={name}&id={name}&owner={name}&p={name}")).status_code == 400
 
 
 async def some_images(client: httpx2.AsyncClient, number: int, seed: int) -> list[dict[str, Any]]:

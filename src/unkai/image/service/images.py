@@ -1,6 +1,7 @@
 """Register, show, change, delete images, and switch them off and on."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -142,6 +143,11 @@ def _switch(tx: Tx, kit: Kit, context: Context, image_id: str, verb: str, source
     if image.status != source:
         raise NotSwitchable(verb=verb, status=image.status)
     _write(tx, image, msgspec.structs.replace(image, status=target, updated_at=utcnow()))
+
+
+def purge_deleted(tx: Tx, before: datetime, limit: int = 1000) -> int:
+    """Forget tombstones of images deleted before then, at most `limit` of them. Returns how many went."""
+    return store.purge(tx, Scope.system(), before, limit)
 
 
 def add_tag(tx: Tx, kit: Kit, context: Context, image_id: str, tag: str) -> None:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from unkai.image.model import BlobRef, Image
-from unkai.image.store.rows import assemble, owned, visible
+from unkai.image.store.rows import assemble, owned, unstorable, visible
 from unkai.image.store.tables import images, locations, members, properties, tags, uploads
 from unkai.image.store.uploads import throw_away
 from unkai.kernel.clock import utcnow
@@ -34,15 +35,18 @@ _ROW = (
 
 
 def get_image(tx: Tx, scope: Scope, image_id: str) -> Image | None:
-    row = tx.first(sa.select(images).where(images.c.id == image_id, images.c.deleted_at.is_(None), visible(scope)))
+    row = None if unstorable(image_id) else tx.first(_one(scope, image_id))
     return None if row is None else assemble(tx, [row])[0]
 
 
 def lock_image(tx: Tx, scope: Scope, image_id: str) -> Image | None:
     """The image, held against other writers until the commit."""
-    query = sa.select(images).where(images.c.id == image_id, images.c.deleted_at.is_(None), visible(scope))
-    row = lock_row(tx, query)
+    row = None if unstorable(image_id) else lock_row(tx, _one(scope, image_id))
     return None if row is None else assemble(tx, [row])[0]
+
+
+def _one(scope: Scope, image_id: str) -> sa.Select[Any]:
+    return sa.select(images).where(images.c.id == image_id, images.c.deleted_at.is_(None), visible(scope))
 
 
 def image_exists(tx: Tx, scope: Scope, image_id: str) -> bool:

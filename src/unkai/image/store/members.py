@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from unkai.image.model import Member, MemberStatus
-from unkai.image.store.rows import owned
+from unkai.image.store.rows import owned, unstorable
 from unkai.image.store.tables import images, members
 from unkai.kernel.clock import utcnow
 from unkai.kernel.scope import Scope
@@ -30,7 +30,7 @@ def list_members(tx: Tx, scope: Scope, image_id: str) -> list[Member]:
 
 
 def get_member(tx: Tx, scope: Scope, image_id: str, member_id: str) -> Member | None:
-    row = tx.first(_query(scope, image_id).where(members.c.member == member_id))
+    row = None if unstorable(member_id) else tx.first(_query(scope, image_id).where(members.c.member == member_id))
     return None if row is None else _member(row)
 
 

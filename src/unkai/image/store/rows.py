@@ -27,6 +27,11 @@ def visible(scope: Scope, member_status: str | None = None) -> sa.ColumnElement[
     return sa.or_(*choices)
 
 
+def unstorable(name: str) -> bool:
+    """Whether no row can be called so: PostgreSQL refuses to even look for a NUL, which a path may carry."""
+    return "\0" in name
+
+
 def owned(scope: Scope) -> sa.ColumnElement[bool]:
     """Images a scope may change: its project's own."""
     if scope.kind == "system":
