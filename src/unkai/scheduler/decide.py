@@ -225,4 +225,4 @@ def _room(fleet: Fleet, left: Positions, name: str, amount: int) -> npt.NDArray[
         for number, row in enumerate(fleet.rows[left].tolist()):
             if row in index.trees:
                 found[number] = placement.room_for(index, row, name, amount)
-    return np.maximum(found, 0)
+    return np.asarray(np.maximum(found, 0), np.int64)

@@ -253,6 +253,11 @@ def consumers_on(tx: Tx, provider_uuid: str) -> dict[str, dict[str, int]]:
     return result
 
 
+def consumers_of_type(tx: Tx, consumer_type: str) -> list[str]:
+    """Every consumer of the type that holds an allocation. One statement."""
+    return store.consumers_of_type(tx, consumer_type)
+
+
 def consumers_per_provider(tx: Tx, consumer_type: str) -> dict[str, int]:
     """{provider uuid: how many consumers of the type}. One statement."""
     return store.count_by_provider(tx, consumer_type)

@@ -154,6 +154,13 @@ def count_by_provider(tx: Tx, consumer_type: str) -> dict[str, int]:
     return {row[0]: int(row[1]) for row in rows.tuples(tx, query)}
 
 
+def consumers_of_type(tx: Tx, consumer_type: str) -> list[str]:
+    """Consumers of a type that hold something."""
+    holding = sa.select(allocations.c.consumer_uuid)
+    query = sa.select(consumers.c.uuid).where(consumers.c.type == consumer_type, consumers.c.uuid.in_(holding))
+    return list(tx.scalars(query))
+
+
 def classes_in_use(tx: Tx, provider_id: int) -> set[str]:
     query = sa.select(allocations.c.resource_class).where(allocations.c.provider_id == provider_id).distinct()
     return set(tx.scalars(query))

@@ -104,5 +104,7 @@ def since(tx: Tx, last: Position) -> tuple[Position, list[int] | None]:
 
 
 def prune(tx: Tx) -> int:
-    """Drop old lines. Returns how many."""
-    return tx.count(sa.delete(changes).where(changes.c.at < db_now() - sa.literal(KEEP_SECONDS * 1_000_000)))
+    """Drop old lines, but not the last one: where the log ends must not be forgotten. Returns how many."""
+    last = sa.select(sa.func.max(changes.c.seq)).scalar_subquery()
+    old = changes.c.at < db_now() - sa.literal(KEEP_SECONDS * 1_000_000, sa.BigInteger)
+    return tx.count(sa.delete(changes).where(old, changes.c.seq < last))
