@@ -33,9 +33,10 @@ _PR_SET_NO_NEW_PRIVS = 38
 
 
 class Proxy:
-    """What the process knows. `passwords` is the folder where what guests post is kept, one file for each server."""
+    """What the process knows. `passwords` is the open folder where what guests post is kept, one file for each
+    server."""
 
-    def __init__(self, passwords: Path, vendor: dict[str, object]) -> None:
+    def __init__(self, passwords: int, vendor: dict[str, object]) -> None:
         self._passwords = passwords
         self._vendor = vendor
         self._records: dict[str, Record] = {}
@@ -53,10 +54,10 @@ class Proxy:
         return Source(record.guest, record.data, self._vendor, password)
 
     def keep_password(self, server_id: str, password: str) -> None:
-        path = self._passwords / server_id
         with contextlib.suppress(FileExistsError):
-            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-            with open(descriptor, "w", encoding="utf-8") as stream:
+            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+            handle = os.open(server_id, flags, 0o600, dir_fd=self._passwords)
+            with open(handle, "w", encoding="utf-8") as stream:
                 stream.write(password)
 
     # ---- for the agent ----
@@ -98,17 +99,20 @@ def _read_record(handle: int) -> Record:
         return msgspec.json.decode(stream.read(), type=Record)
 
 
-def read_password(folder: Path, server_id: str) -> str:
-    """ "" if there is none. What lies there was written with few rights: only a small plain file is read."""
+def read_password(folder: int, server_id: str) -> str:
+    """Nothing ("") if there is none. `folder` is open. What lies there was written with few rights: only a small
+    plain file is read."""
     try:
-        descriptor = os.open(folder / server_id, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        handle = os.open(server_id, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     except OSError:
         return ""
-    with open(descriptor, "rb") as stream:
-        found = os.fstat(stream.fileno())
+    try:
+        found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode) or found.st_size > 4096:
             return ""
-        return stream.read().decode(errors="replace")
+        return os.read(handle, 4096).decode(errors="replace")
+    finally:
+        os.close(handle)
 
 
 async def _serve(control: socket.socket, proxy: Proxy) -> None:
@@ -190,11 +194,12 @@ def main() -> None:
     log.configure()
     vendor = load_vendor_data(given.vendor)
     control = _listen(given.socket)
+    proxy = Proxy(os.open(given.passwords, os.O_RDONLY | os.O_DIRECTORY), vendor)
     # Loads what uvicorn imports late: after this, files may be out of reach.
-    Server(application(Proxy(given.passwords, {}), ""), socket.socket()).config.load()
+    Server(application(proxy, ""), socket.socket()).config.load()
     if given.user and os.geteuid() == 0:
         become(given.user)
-    asyncio.run(_serve(control, Proxy(given.passwords, vendor)))
+    asyncio.run(_serve(control, proxy))
 
 
 if __name__ == "__main__":

@@ -110,7 +110,11 @@ class Metadata:
 
     def password(self, server_id: str) -> str:
         """What the guest posted ("" if nothing)."""
-        return read_password(self._directory / "passwords", server_id)
+        folder = os.open(self._directory / "passwords", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            return read_password(folder, server_id)
+        finally:
+            os.close(folder)
 
     # ---- networks ----
 
