@@ -25,6 +25,7 @@ from unkai.compute.api.routes import MAXIMUM, MINIMUM, routes
 from unkai.compute.errors import render_error
 from unkai.compute.flows.kinds import kinds
 from unkai.compute.policy import RULES
+from unkai.compute.reconcile import reconcile_forever
 from unkai.compute.service import power, wanted
 from unkai.compute.service.quotas import resources
 from unkai.contracts.reports import GuestStatus
@@ -77,5 +78,6 @@ def build(kit: Kit) -> Room:
         policies=RULES,
         quotas=resources(kit.settings),
         flows=kinds,
+        background=(reconcile_forever,),
         request_id_headers=("X-Compute-Request-Id",),
     )

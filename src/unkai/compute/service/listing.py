@@ -1,7 +1,7 @@
 """Servers with what other rooms know of them, in a constant number of statements whatever their number."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -18,6 +18,8 @@ from unkai.network import service as network
 from unkai.network.service import Nic
 from unkai.nodes import service as nodes
 from unkai.nodes.service import Host
+
+_PART = 5000
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -65,7 +67,7 @@ def _with_addresses(tx: Tx, scope: Scope, filters: Filters, wanted: Addresses) -
     candidates = store.ids_of(tx, scope, filters)
     patterns = [(version, re.compile(text)) for version, text in ((4, wanted.ip), (6, wanted.ip6)) if text is not None]
     found = []
-    for server_id, nics in network.nics_by_servers(tx, candidates).items():
+    for server_id, nics in _nics(tx, candidates):
         have = [address for nic in nics for address in nic.fixed_ips]
         if all(
             any(address.version == version and pattern.search(address.ip_address) for address in have)
@@ -73,6 +75,12 @@ def _with_addresses(tx: Tx, scope: Scope, filters: Filters, wanted: Addresses) -
         ):
             found.append(server_id)
     return tuple(found)
+
+
+def _nics(tx: Tx, ids: Sequence[str]) -> Iterator[tuple[str, Sequence[Nic]]]:
+    """In parts: a statement takes a bounded number of ids."""
+    for start in range(0, len(ids), _PART):
+        yield from network.nics_by_servers(tx, ids[start : start + _PART]).items()
 
 
 def show_server(tx: Tx, kit: Kit, context: Context, server_id: str) -> tuple[Server, Facts]:

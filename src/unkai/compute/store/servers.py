@@ -61,6 +61,21 @@ def by_hosts(tx: Tx, scope: Scope, hosts: Sequence[str]) -> dict[str, list[Serve
     return found
 
 
+def in_motion(tx: Tx, scope: Scope) -> list[Server]:
+    """Servers that say that something is being done to them, without their tags."""
+    query = sa.select(servers).where(
+        servers.c.deleted.is_(False),
+        sa.or_(servers.c.task_state.is_not(None), servers.c.vm_state == model.BUILDING),
+    )
+    return [from_row(row, {}) for row in tx.all(restrict(query, scope, servers.c.project_id))]
+
+
+def placed(tx: Tx, scope: Scope) -> list[Server]:
+    """Servers that are on a host, without their tags."""
+    query = sa.select(servers).where(servers.c.deleted.is_(False), servers.c.host.is_not(None))
+    return [from_row(row, {}) for row in tx.all(restrict(query, scope, servers.c.project_id))]
+
+
 def insert(tx: Tx, scope: Scope, server: Server) -> Server:
     """Insert with tags; the number is given by the database."""
     if not scope.sees(server.project_id):

@@ -21,6 +21,7 @@ from unkai.network.service.guests import (
     release_ports,
     remove_security_group,
     security_groups_of,
+    servers_with_ports,
     unbind_ports,
     validate_requests,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "resolve_security_groups",
     "security_groups_by_ids",
     "security_groups_of",
+    "servers_with_ports",
     "sync_now",
     "unbind_ports",
     "validate_requests",

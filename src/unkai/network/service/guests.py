@@ -184,6 +184,11 @@ def release_ports(tx: Tx, kit: Kit, server_id: str, port_ids: Iterable[str] | No
             pending.note(tx, "port", [port.id])
 
 
+def servers_with_ports(tx: Tx) -> list[str]:
+    """Servers that ports were made for, whether they still exist or not. One statement."""
+    return ports.devices(tx, COMPUTE)
+
+
 def nics_by_servers(tx: Tx, server_ids: Iterable[str]) -> dict[str, list[Nic]]:
     """The interfaces of servers in their order; a constant number of statements, whatever the number of servers."""
     theirs = ports.by_devices(tx, Scope.system(), server_ids, COMPUTE)

@@ -84,6 +84,14 @@ def by_devices(tx: Tx, scope: Scope, device_ids: Iterable[str], owner_prefix: st
     return found
 
 
+def devices(tx: Tx, owner_prefix: str) -> list[str]:
+    """Devices that have ports made for them."""
+    query = sa.select(_p.device_id.distinct()).where(
+        _p.device_owner.startswith(owner_prefix, autoescape=True), _p.owned_by_device.is_(True)
+    )
+    return list(tx.scalars(query))
+
+
 def on_network(tx: Tx, scope: Scope, network_id: str) -> list[Port]:
     return _build(tx, tx.all(_QUERY.where(visible(scope), _p.network_id == network_id).order_by(_p.created_at, _p.id)))
 
