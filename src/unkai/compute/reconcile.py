@@ -47,13 +47,12 @@ def abandoned(tx: Tx, kit: Kit, fix: bool) -> list[Drift]:
             settle(tx, server.id, vm_state=model.ERROR, task_state=None, fault=fault)
         else:
             store.change(tx, SYSTEM, server, task_state=None)
-    return [
-        Drift("abandoned", server.id, f"{server.vm_state}, {server.task_state}, without a flow") for server in found
-    ]
+    return [Drift("abandoned", server.id, f"{server.vm_state}, {server.task_state}, no flow") for server in found]
 
 
-def _active(tx: Tx, server: Server) -> bool:
-    return server.id in flows.active(tx, [server.id])
+def _without_flow(tx: Tx, servers: Sequence[Server]) -> list[Server]:
+    busy = flows.active(tx, [server.id for server in servers])
+    return [server for server in servers if server.id not in busy]
 
 
 def leftover_allocations(tx: Tx, kit: Kit, fix: bool) -> list[Drift]:
