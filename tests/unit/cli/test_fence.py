@@ -9,6 +9,7 @@ import pytest
 from unkai.cli.embedded import external
 from unkai.cli.embedded.external import External
 from unkai.cli.embedded.tools import HostError
+from unkai.node.ports import links
 
 NOTHING_TAKEN = '[{"ifname": "lo", "addr_info": [{"local": "127.0.0.1", "prefixlen": 8}]}]'
 
@@ -39,6 +40,10 @@ def test_link_local_goes_first_of_all() -> None:
     assert rules[0].startswith("type filter hook prerouting priority raw")
     assert 'iifname "br-ex" ip daddr 169.254.0.0/16 counter drop' in rules
     assert f"meta iifgroup {external.GUEST_LINK_GROUP} drop" in rules
+
+
+def test_who_makes_taps_means_the_same_group() -> None:
+    assert links.GUEST_LINK_GROUP == external.GUEST_LINK_GROUP
 
 
 def test_opened_ports_and_the_way_out() -> None:
