@@ -48,10 +48,11 @@ def _find(api: Any, server: str) -> dict[str, Any]:
 
 
 def _print(document: dict[str, Any]) -> None:
-    click.echo(f"\n{document['created_at']}  attempt {document.get('attempt', 1)}: {document['summary']}")
-    for host in document.get("hosts", []):
-        if host.get("refused_by"):
-            click.echo(f"  {host['host']}: refused by {host['refused_by']}: {host['reason']}")
-        else:
-            weight = host.get("weight")
-            click.echo(f"  {host['host']}: accepted" + ("" if weight is None else f", weight {weight:.3f}"))
+    outcome = f"placed on {document['host']}" if document["outcome"] == "placed" else document["message"]
+    click.echo(f"\n{document['created_at']}  {outcome}")
+    for host in document["passed"]:
+        click.echo(f"  {host['host']}: accepted, weight {host['weight']:.3f}")
+    for host in (*document["lost"], *document["refused"]):
+        click.echo(f"  {host['host']}: refused by {host['rule']}: needed {host['needed']}, had {host['had']}")
+    if document["omitted"]:
+        click.echo(f"  and {document['omitted']} more hosts; refused in all: {document['refused_by']}")
