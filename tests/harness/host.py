@@ -11,9 +11,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,12 @@ import libvirt as libvirt_binding
 import pycdlib
 from pyroute2 import netns
 
+from harness.clouds import wait_for as until
 from unkai.cli.embedded import libvirt, ovn
 from unkai.cli.embedded.external import GUEST_LINK_GROUP
 from unkai.kernel.children import Backoff, Supervisor
+
+__all__ = ["IMAGES", "REPOSITORY", "Host", "call", "host", "until"]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 IMAGES = Path("/var/lib/unkai/guests")
@@ -38,14 +40,6 @@ def call(*argv: str, check: bool = True) -> str:
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert not check or done.returncode == 0, f"{argv}: {done.stderr}"
     return done.stdout
-
-
-def until(what: str, condition: Callable[[], Any], seconds: float, pause: float = 0.1) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"{what}: not in {seconds} s"
-        time.sleep(pause)
-    return found
 
 
 @dataclass

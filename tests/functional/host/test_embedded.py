@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.host import Host, call, host, until
+from harness.clouds import wait_for
+from harness.host import Host, call, host
 from unkai.cli.embedded import external, libvirt, ovn
 from unkai.cli.embedded.external import External
 from unkai.kernel import children
@@ -33,7 +34,7 @@ def machine() -> Iterator[Host]:
         made.boot("first", "fa:16:3e:00:01:01", made.plug(PORTS[0]))
         made.boot("second", "fa:16:3e:00:01:02", made.plugged_by_libvirt(PORTS[1]))
         for address in FIRST, SECOND:
-            until(f"SSH to {address}", lambda: made.ssh(address, "true").returncode == 0, 180)  # noqa: B023
+            wait_for(f"SSH to {address}", lambda: made.ssh(address, "true").returncode == 0, 180)  # noqa: B023
         yield made
 
 
@@ -126,7 +127,7 @@ def test_only_the_north_bound_socket_can_be_reached_by_others(machine: Host) -> 
     os.kill(pid_of(machine, "nb-db"), signal.SIGKILL)
     ask = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "ovn-nbctl", "--no-leader-only"]
     north = [*ask, f"--db={machine.network.northbound}", "--timeout=5", "ls-list"]
-    until("an unprivileged client", lambda: "net1" in call(*north, check=False), 20)
+    wait_for("an unprivileged client", lambda: "net1" in call(*north, check=False), 20)
     south = ["ovn-sbctl" if part == "ovn-nbctl" else part for part in ask]
     refused = subprocess.run(
         [*south, f"--db={machine.network.southbound}", "--timeout=2", "show"], capture_output=True, check=False
@@ -164,7 +165,7 @@ def serving(address: str, port: int) -> Iterator[None]:
         command, cwd="/var/empty" if Path("/var/empty").is_dir() else "/", stderr=subprocess.PIPE
     )
     try:
-        until("the service", lambda: call("ss", "-Hltn", f"sport = {port}"), 10)
+        wait_for("the service", lambda: call("ss", "-Hltn", f"sport = {port}"), 10)
         yield
     finally:
         server.kill()
@@ -253,7 +254,7 @@ def test_a_tap_in_the_guests_group_leads_to_ovn_only(machine: Host) -> None:
 def killed_and_back(machine: Host, name: str) -> None:
     before = pid_of(machine, name)
     os.kill(before, signal.SIGKILL)
-    until(f"{name} restarted", lambda: pid_of(machine, name) not in (0, before), 20)
+    wait_for(f"{name} restarted", lambda: pid_of(machine, name) not in (0, before), 20)
 
 
 def test_killed_daemons_come_back_and_guests_lose_no_packet(machine: Host) -> None:
@@ -264,7 +265,7 @@ def test_killed_daemons_come_back_and_guests_lose_no_packet(machine: Host) -> No
     sent, received = count
     assert sent > 10
     assert sent == received
-    names = until("libvirt finds its guests", lambda: [d.name() for d in machine.connect().listAllDomains()], 20)
+    names = wait_for("libvirt finds its guests", lambda: [d.name() for d in machine.connect().listAllDomains()], 20)
     assert sorted(name.partition("-")[0] for name in names) == ["first", "second"]
     assert machine.ssh(SECOND, "hostname").stdout == "second\n"
     machine.nb("--wait=hv", "--timeout=20", "sync")
@@ -273,7 +274,7 @@ def test_killed_daemons_come_back_and_guests_lose_no_packet(machine: Host) -> No
 def test_a_killed_switch_comes_back_with_bridges_and_fence(machine: Host) -> None:
     killed_and_back(machine, "vswitchd")
     began = time.monotonic()
-    until("the floating IP answers", lambda: not call_fails("ping", "-c", "1", "-W", "1", FIRST), 30)
+    wait_for("the floating IP answers", lambda: not call_fails("ping", "-c", "1", "-W", "1", FIRST), 30)
     assert time.monotonic() - began < 15
     addresses = json.loads(call("ip", "-json", "addr", "show", "dev", "br-ex"))[0]["addr_info"]
     assert "172.24.4.1" in [address["local"] for address in addresses]

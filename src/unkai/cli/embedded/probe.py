@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from unkai.cli.embedded.tools import HostError, run
 
-__all__ = ["Verdict", "boot_sector", "verdict", "virt_type"]
+__all__ = ["Verdict", "boot_sector", "verdict"]
 
 _GREETING = b"unkai probe\r\n"
 _STATUS = 0x2A
@@ -35,11 +35,6 @@ class Verdict:
 
     virt_type: Literal["kvm", "qemu"]
     reason: str
-
-
-def virt_type(directory: Path, user: str | None = None) -> Literal["kvm", "qemu"]:
-    """`verdict` without its reason."""
-    return verdict(directory, user).virt_type
 
 
 def verdict(directory: Path, user: str | None = None, emulator: str = "qemu-system-x86_64") -> Verdict:
