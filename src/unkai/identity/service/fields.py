@@ -65,8 +65,8 @@ def given(**values: Any) -> dict[str, Any]:
 
 
 def unique(tags: Iterable[str]) -> tuple[str, ...]:
-    """Raises Invalid when a tag comes twice."""
-    found = tuple(tags)
+    """Tags in order. Raises Invalid when one comes twice."""
+    found = tuple(sorted(tags))
     if len(set(found)) != len(found):
         raise Invalid(reason="Invalid input for field 'tags': the tags must be different from each other.")
     return found

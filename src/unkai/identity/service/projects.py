@@ -286,7 +286,7 @@ def set_tags(tx: Tx, project_id: str, names: Sequence[str]) -> Project:
     if len(names) > 80:
         raise Invalid(reason="Invalid input for field 'tags': a project has at most 80 tags.")
     store.set_tags(tx, EVERYWHERE, project_id, unique(names))
-    return msgspec.structs.replace(project, tags=tuple(sorted(names)))
+    return msgspec.structs.replace(project, tags=unique(names))
 
 
 def untag(tx: Tx, project_id: str, name: str) -> None:
