@@ -42,6 +42,11 @@ class NetworkInUse(Conflict):
     remedy = "Delete the ports, or the servers and routers they belong to."
 
 
+class NetworkMTUSubnetConflict(Conflict):
+    code = "network.network_mtu_subnet_conflict"
+    text = "MTU of {id} is not valid, subnet requires a minimum of {mtu}"
+
+
 class InvalidSharedSetting(Conflict):
     code = "network.invalid_shared_setting"
     text = "Unable to reconfigure sharing settings for network {id}. Multiple tenants are using it."
@@ -253,6 +258,16 @@ class SecurityGroupCannotRemoveDefault(Conflict):
     text = "Insufficient rights for removing default security group."
 
 
+class SecurityGroupConflict(Conflict):
+    code = "network.security_group_conflict"
+    text = "Error {reason} while attempting the operation."
+
+
+class InvalidCIDR(BadRequest):
+    code = "network.invalid_cidr"
+    text = "Invalid CIDR {cidr} given as IP prefix."
+
+
 class SecurityGroupRuleNotFound(NotFound):
     code = "network.security_group_rule_not_found"
     text = "Security group rule {id} does not exist"
@@ -412,9 +427,34 @@ class SubnetPoolNotFound(NotFound):
     text = "Subnet pool {id} could not be found."
 
 
-class SubnetPoolInUse(Conflict):
-    code = "network.subnet_pool_in_use"
-    text = "Unable to complete operation on subnet pool {id}. Subnet pool has existing allocations."
+class SubnetPoolDeleteError(BadRequest):
+    code = "network.subnet_pool_delete_error"
+    text = "Unable to delete subnet pool: {reason}."
+
+
+class EmptySubnetPoolPrefixList(BadRequest):
+    code = "network.empty_subnet_pool_prefix_list"
+    text = "Empty subnet pool prefix list."
+
+
+class PrefixVersionMismatch(BadRequest):
+    code = "network.prefix_version_mismatch"
+    text = "Cannot mix IPv4 and IPv6 prefixes in a subnet pool."
+
+
+class MinPrefixSubnetAllocationError(BadRequest):
+    code = "network.min_prefix_subnet_allocation_error"
+    text = "Unable to allocate subnet with prefix length {length}, minimum allowed prefix is {least}."
+
+
+class MaxPrefixSubnetAllocationError(BadRequest):
+    code = "network.max_prefix_subnet_allocation_error"
+    text = "Unable to allocate subnet with prefix length {length}, maximum allowed prefix is {most}."
+
+
+class NetworkSubnetPoolAffinityError(BadRequest):
+    code = "network.network_subnet_pool_affinity_error"
+    text = "Subnets hosted on the same network must be allocated from the same subnet pool."
 
 
 class SubnetAllocationError(Conflict):

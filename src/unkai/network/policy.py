@@ -113,7 +113,10 @@ _SUBNET = _rules(
         "update": f"{_MEMBER} or ({_OWNS_NETWORK})",
         "delete": f"{_MEMBER} or ({_OWNS_NETWORK})",
     },
-    {"create": {"service_types": _ADMIN}, "update": {"service_types": _ADMIN}},
+    {
+        "create": {"service_types": f"({_ADMIN}) or ({_OWNS_NETWORK})"},
+        "update": {"service_types": f"({_ADMIN}) or ({_OWNS_NETWORK})"},
+    },
 )
 
 _PORT = _rules(

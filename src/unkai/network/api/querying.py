@@ -41,16 +41,17 @@ def chosen(item: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
 
 def links(request: Request, page: Page, ids: Sequence[str], path: str) -> list[dict[str, str]]:
     """Links to the next and the previous page, as upstream decides when to show them."""
-    if page.limit is None or not ids:
+    if page.limit is None:
         return []
-    full = len(ids) >= page.limit
+    full = len(ids) >= page.limit > 0
     kept = [(name, value) for name, value in request.query.pairs if name not in ("marker", "page_reverse")]
     base = f"{request.base_url}{path}?"
     found = []
-    if full or page.reverse:
+    if ids and (full or page.reverse):
         found.append({"rel": "next", "href": base + urlencode([*kept, ("marker", ids[-1])])})
-    if page.marker is not None and (full or not page.reverse):
-        pairs = [*kept, ("marker", ids[0]), ("page_reverse", "True")]
+    if full or not page.reverse:
+        # Beyond the last page there is no marker: backwards from there means from the end.
+        pairs = [*kept, *[("marker", id) for id in ids[:1]], ("page_reverse", "True")]
         found.append({"rel": "previous", "href": base + urlencode(pairs)})
     return found
 

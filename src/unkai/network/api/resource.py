@@ -152,7 +152,7 @@ async def _create(resource: Resource, request: Request) -> Response:
     if many and (not isinstance(given, list) or not given):
         raise HTTPBadRequest(reason="Resources required")
     wanted = [values_of(resource, one) for one in (given if many else [given])]  # type: ignore[union-attr]
-    ready = [_with_project(request.context, for_create(resource.attributes, one)) for one in wanted]
+    ready = [_with_project(request, for_create(resource.attributes, one)) for one in wanted]
     items = await request.kit.db.run(_created, resource, request, ready)
     shown = [view(resource, request.kit, request.context, item) for item in items]
     return reply({resource.plural: shown} if many else {resource.name: shown[0]}, 201)
@@ -220,17 +220,28 @@ async def _body(request: Request) -> Values:
 
 
 def values_of(resource: Resource, given: Any) -> Values:
-    """The object below the resource's name. Raises HTTPBadRequest."""
+    """The object below the resource's name; in bulk requests it may stand below it once more.
+
+    Raises HTTPBadRequest.
+    """
+    if isinstance(given, dict) and set(given) == {resource.name}:
+        given = given[resource.name]
     if not isinstance(given, dict):
         raise HTTPBadRequest(reason=f"Unable to find '{resource.name}' in request body")
     return given
 
 
-def _with_project(context: Context, values: Values) -> Values:
+def _with_project(request: Request, values: Values) -> Values:
     """Under whose name it is made: the caller's project, unless an administrator says another."""
-    project = values.pop("tenant_id", None) or values.get("project_id") or context.project_id
+    own = request.context.project_id
+    project = values.pop("tenant_id", None) or values.get("project_id") or own
     if not project:
         raise HTTPBadRequest(reason="Running without keystone AuthN requires that tenant_id is specified")
+    if project != own and not (request.allows("context_is_admin", {}) or request.allows("service_api", {})):
+        raise HTTPBadRequest(
+            reason="Specifying 'project_id' or 'tenant_id' other than the authenticated project in request requires "
+            "admin or advsvc privileges"
+        )
     values["project_id"] = project
     return values
 

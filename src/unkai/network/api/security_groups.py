@@ -20,6 +20,7 @@ from unkai.network.api.attributes import (
 from unkai.network.api.networks import kinds
 from unkai.network.api.querying import Filterable
 from unkai.network.api.resource import Resource, plain_struct, routes
+from unkai.network.errors import InvalidCIDR, SecurityGroupInvalidPortValue
 from unkai.network.model import SecurityGroup, SecurityGroupRule
 from unkai.network.service import rule_checks
 from unkai.network.service import security_groups as service
@@ -43,8 +44,16 @@ def _prefix(value: Any) -> str | None:
     try:
         rule_checks.normalized(value if isinstance(value, str) else "nothing")
     except ValueError:
-        raise ValueError(f"'{value}' is not a valid IP subnet") from None
+        raise InvalidCIDR(cidr=value) from None
     return str(value) if "/" in value else rule_checks.normalized(value)
+
+
+def _port(value: Any) -> int | None:
+    """A port, or ICMP's type or code. What it may be depends on the protocol: the service knows."""
+    try:
+        return None if value is None else int(integer()(value))
+    except ValueError:
+        raise SecurityGroupInvalidPortValue(port=value) from None
 
 
 def _ethertype(value: Any) -> str:
@@ -73,8 +82,8 @@ _RULE_ATTRIBUTES = {
     "direction": Attribute(_direction, put=False, required=True),
     "ethertype": Attribute(_ethertype, put=False, default="IPv4"),
     "protocol": Attribute(_protocol, put=False),
-    "port_range_min": Attribute(or_none(integer()), put=False),
-    "port_range_max": Attribute(or_none(integer()), put=False),
+    "port_range_min": Attribute(_port, put=False),
+    "port_range_max": Attribute(_port, put=False),
     "remote_ip_prefix": Attribute(_prefix, put=False),
     "remote_group_id": Attribute(or_none(text()), put=False),
     "normalized_cidr": READ_ONLY,

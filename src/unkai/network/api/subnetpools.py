@@ -30,7 +30,9 @@ _ATTRIBUTES = {
 
 
 def plain(pool: SubnetPool) -> dict[str, Any]:
-    return plain_struct(pool) | {"address_scope_id": None}
+    found = plain_struct(pool) | {"address_scope_id": None}
+    # Upstream shows these numbers as strings, and its clients rely on it.
+    return found | {name: str(found[name]) for name in ("min_prefixlen", "max_prefixlen", "default_prefixlen")}
 
 
 def _create(tx: Tx, kit: Kit, context: Context, new: list[Any]) -> list[Any]:

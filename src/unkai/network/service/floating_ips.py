@@ -90,6 +90,8 @@ def update(tx: Tx, kit: Kit, context: Context, floating: FloatingIp, change: Flo
     """Raises PortNotFound, HTTPBadRequest, ExternalGatewayForFloatingIPNotFound, FloatingIPPortAlreadyAssociated."""
     floating_ips.hold(tx, floating.id)
     values = changed(change)
+    if not values:
+        change = FloatingIpChange(port_id=None)  # an empty update has always meant this upstream
     values.pop("port_id", None)
     fixed = values.pop("fixed_ip_address", None)
     port_id = floating.port_id if change.port_id is UNSET else change.port_id

@@ -1,5 +1,7 @@
 """Networks."""
 
+from collections.abc import Iterable
+
 import msgspec
 from msgspec import UNSET, UnsetType
 
@@ -14,12 +16,15 @@ from unkai.network.errors import (
     InvalidInput,
     InvalidSharedSetting,
     NetworkInUse,
+    NetworkMTUSubnetConflict,
 )
 from unkai.network.model import AUTO_DELETED, FLOATING_IP, ROUTER_GATEWAY, Listing, Network
 from unkai.network.service import segments, system_ports
 from unkai.network.service.access import changed, reserve
 from unkai.network.service.segments import Segment
 from unkai.network.store import common, floating_ips, networks, pending, ports, routers, subnets
+
+_LEAST_MTU = {4: 68, 6: 1280}
 
 
 class NewNetwork(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +107,8 @@ def update(tx: Tx, kit: Kit, context: Context, network: Network, change: Network
         _only_default(tx, network.external if change.external is UNSET else bool(change.external))
     values = changed(change)
     if change.mtu is not UNSET:
+        versions = {subnet.ip_version for subnet in subnets.on_network(tx, Scope.system(), network.id)}
+        check_mtu(network.id, change.mtu, versions)
         segment = Segment(network.network_type, network.physical_network, network.segmentation_id)
         values["mtu"] = _mtu(kit, segment, change.mtu)
     networks.update(tx, network.id, values)
@@ -146,6 +153,13 @@ def _mtu(kit: Kit, segment: Segment, wanted: int) -> int:
 def _idle_floating_ips(tx: Tx, network_id: str) -> set[str]:
     wanted = Listing({"floating_network_id": (network_id,), "port_id": (None,)})
     return {one.id for one in floating_ips.floating_ips(tx, Scope.system(), wanted)}
+
+
+def check_mtu(network_id: str, mtu: int, versions: Iterable[int]) -> None:
+    """Each version of IP asks for a minimum. Raises NetworkMTUSubnetConflict. `mtu` 0 is chosen by us."""
+    needed = max((_LEAST_MTU[version] for version in versions), default=0)
+    if 0 < mtu < needed:
+        raise NetworkMTUSubnetConflict(id=network_id, mtu=needed)
 
 
 def _only_default(tx: Tx, external: bool) -> None:

@@ -20,6 +20,7 @@ from unkai.network.errors import (
     PortBound,
     PortSecurityAndIPRequiredForSecurityGroups,
     PortSecurityPortHasSecurityGroup,
+    SecurityGroupConflict,
     SecurityGroupNotFound,
     ServicePortInUse,
 )
@@ -195,12 +196,19 @@ def _groups(tx: Tx, kit: Kit, context: Context, new: NewPort, secure: bool) -> l
 
 
 def _seen(tx: Tx, kit: Kit, context: Context, project_id: str, ids: Sequence[str]) -> list[str]:
-    """Groups must be the port's project's, even if an administrator asks. Raises SecurityGroupNotFound."""
+    """The groups a port is asked to carry, if the caller may use them and they go together.
+
+    Raises SecurityGroupNotFound, SecurityGroupConflict.
+    """
     scope = scope_of(kit, context)
     found = groups.by_ids(tx, scope, ids)
     for id in ids:
         if id not in found or (scope.kind != "system" and found[id].project_id != project_id):
             raise SecurityGroupNotFound(id=id)
+    if len({found[id].stateful for id in ids}) > 1:
+        raise SecurityGroupConflict(
+            reason="Cannot apply both stateful and stateless security groups on the same port at the same time"
+        )
     return list(dict.fromkeys(ids))
 
 
@@ -214,8 +222,6 @@ def _changed_groups(
         return _seen(tx, kit, context, port.project_id, change.security_groups)
     if port.security_groups and not secure:
         raise PortSecurityPortHasSecurityGroup()
-    if secure and not port.port_security_enabled and not port.device_owner.startswith("network:") and port.project_id:
-        return [security_groups.ensure_default(tx, kit, port.project_id)]
     return None
 
 

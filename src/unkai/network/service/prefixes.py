@@ -9,6 +9,8 @@ from unkai.kernel.scope import Scope
 from unkai.kernel.store import Tx
 from unkai.network.errors import (
     HTTPBadRequest,
+    MaxPrefixSubnetAllocationError,
+    MinPrefixSubnetAllocationError,
     SubnetAllocationError,
     SubnetPoolNotFound,
     SubnetPoolQuotaExceeded,
@@ -33,21 +35,16 @@ def pool_for(tx: Tx, scope: Scope, pool_id: str | None, ip_version: int) -> Subn
 def cut(tx: Tx, pool: SubnetPool, project_id: str, cidr: str | None, prefixlen: int | None) -> str:
     """A free prefix of the pool: the wanted one, or the first of the wanted length.
 
-    Raises SubnetAllocationError, SubnetPoolQuotaExceeded.
+    Raises SubnetAllocationError, MinPrefixSubnetAllocationError, MaxPrefixSubnetAllocationError,
+    SubnetPoolQuotaExceeded.
     """
     subnetpools.hold(tx, pool.id)
     taken = subnets.of_pool(tx, pool.id)
     length = ip_network(cidr, strict=False).prefixlen if cidr else prefixlen or pool.default_prefixlen
     if length < pool.min_prefixlen:
-        raise SubnetAllocationError(
-            reason=f"Unable to allocate subnet with prefix length {length}, minimum allowed prefix is "
-            f"{pool.min_prefixlen}"
-        )
+        raise MinPrefixSubnetAllocationError(length=length, least=pool.min_prefixlen)
     if length > pool.max_prefixlen:
-        raise SubnetAllocationError(
-            reason=f"Unable to allocate subnet with prefix length {length}, maximum allowed prefix is "
-            f"{pool.max_prefixlen}"
-        )
+        raise MaxPrefixSubnetAllocationError(length=length, most=pool.max_prefixlen)
     _quota(pool, project_id, taken, length)
     free = netaddr.IPSet(pool.prefixes) - netaddr.IPSet([other for _, other in taken])
     if cidr is not None:

@@ -13,10 +13,12 @@ from unkai.kernel.kit import Kit
 from unkai.kernel.scope import Scope
 from unkai.kernel.store import Tx
 from unkai.network.errors import (
+    EmptySubnetPoolPrefixList,
     HTTPBadRequest,
     IllegalSubnetPoolPrefixBounds,
     IllegalSubnetPoolPrefixUpdate,
-    SubnetPoolInUse,
+    PrefixVersionMismatch,
+    SubnetPoolDeleteError,
 )
 from unkai.network.model import SubnetPool
 from unkai.network.service.access import changed, reserve
@@ -104,19 +106,19 @@ def update(tx: Tx, kit: Kit, context: Context, pool: SubnetPool, change: SubnetP
 
 
 def delete(tx: Tx, kit: Kit, context: Context, pool: SubnetPool) -> None:
-    """Raises SubnetPoolInUse."""
+    """Raises SubnetPoolDeleteError."""
     subnetpools.hold(tx, pool.id)
     if subnets.of_pool(tx, pool.id):
-        raise SubnetPoolInUse(id=pool.id)
+        raise SubnetPoolDeleteError(reason="Subnet pool has existing allocations")
     subnetpools.delete(tx, pool.id)
 
 
 def _version(prefixes: Sequence[str]) -> int:
     versions = {ip_network(prefix, strict=False).version for prefix in prefixes}
     if not versions:
-        raise HTTPBadRequest(reason="Subnetpool prefixes cannot be empty")
+        raise EmptySubnetPoolPrefixList()
     if len(versions) > 1:
-        raise HTTPBadRequest(reason="Cannot mix IPv4 and IPv6 prefixes in a subnet pool.")
+        raise PrefixVersionMismatch()
     return versions.pop()
 
 

@@ -1,5 +1,6 @@
 """Subnets."""
 
+from collections.abc import Sequence
 from ipaddress import ip_address, ip_network
 
 import msgspec
@@ -16,11 +17,13 @@ from unkai.network.errors import (
     HostRoutesExhausted,
     HTTPBadRequest,
     InvalidInput,
+    NetworkSubnetPoolAffinityError,
     SubnetInUse,
 )
 from unkai.network.model import AUTO_DELETED, ROUTER_INTERFACE, HostRoute, Network, Pool, Subnet
 from unkai.network.service import addressing, prefixes, subnet_rules, system_ports
 from unkai.network.service.access import changed, reserve, scope_of
+from unkai.network.service.networks import check_mtu
 from unkai.network.settings import NetworkOptions
 from unkai.network.store import addresses, common, networks, pending, ports, routers, subnets
 
@@ -64,11 +67,12 @@ def create(tx: Tx, kit: Kit, context: Context, new: NewSubnet) -> Subnet:
     network = networks.get(tx, scope_of(kit, context), new.network_id)
     networks.hold(tx, network.id)
     reserve(tx, kit, new.project_id, subnet=1)
-    cidr, pool_id = _cidr(tx, kit, context, new)
+    others = subnets.on_network(tx, Scope.system(), network.id)
+    cidr, pool_id = _cidr(tx, kit, context, new, others)
     whole = subnet_rules.parse_cidr(cidr, new.ip_version)
     subnet_rules.check_modes(new.ip_version, new.enable_dhcp, new.ipv6_ra_mode, new.ipv6_address_mode)
     subnet_rules.check_automatic_prefix(whole, new.ipv6_ra_mode, new.ipv6_address_mode)
-    others = subnets.on_network(tx, Scope.system(), network.id)
+    check_mtu(network.id, network.mtu, [new.ip_version])
     subnet_rules.check_overlap(whole, network.id, [other.cidr for other in others])
     gateway = subnet_rules.default_gateway(whole) if new.gateway_ip is UNSET else _canonical(new.gateway_ip)
     if gateway is not None:
@@ -166,7 +170,7 @@ def delete(tx: Tx, kit: Kit, context: Context, subnet: Subnet) -> None:
     pending.note(tx, "subnet", [subnet.id])
 
 
-def _cidr(tx: Tx, kit: Kit, context: Context, new: NewSubnet) -> tuple[str, str | None]:
+def _cidr(tx: Tx, kit: Kit, context: Context, new: NewSubnet, others: Sequence[Subnet]) -> tuple[str, str | None]:
     """The CIDR of a new subnet, and the pool that it is cut from."""
     if new.use_default_subnetpool and new.subnetpool_id is not None:
         raise HTTPBadRequest(reason="subnetpool_id and use_default_subnetpool cannot both be specified")
@@ -179,6 +183,8 @@ def _cidr(tx: Tx, kit: Kit, context: Context, new: NewSubnet) -> tuple[str, str 
     if new.cidr is not None and new.prefixlen is not None:
         raise HTTPBadRequest(reason="cidr and prefixlen must not be supplied together")
     pool = prefixes.pool_for(tx, scope_of(kit, context), new.subnetpool_id, new.ip_version)
+    if any(other.subnetpool_id != pool.id for other in others if other.ip_version == new.ip_version):
+        raise NetworkSubnetPoolAffinityError()
     return prefixes.cut(tx, pool, new.project_id, new.cidr, new.prefixlen), pool.id
 
 
