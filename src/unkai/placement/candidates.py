@@ -42,8 +42,11 @@ class Question(msgspec.Struct, frozen=True):
     shuffle: bool = False
 
 
-class Candidate(msgspec.Struct, frozen=True):
-    """Amounts by the index' row of a provider, and which rows serve which group."""
+class Candidate(msgspec.Struct, frozen=True, gc=False):
+    """Amounts by the index' row of a provider, and which rows serve which group.
+
+    Not seen by the garbage collector, which would otherwise cost twice what the search does.
+    """
 
     amounts: Mapping[int, Mapping[str, int]]
     mappings: Mapping[str, tuple[int, ...]]

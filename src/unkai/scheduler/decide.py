@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import numpy.typing as npt
 
+from unkai.kernel.settings import Settings
 from unkai.placement import service as placement
 from unkai.scheduler.filters.base import Filter
 from unkai.scheduler.filters.compute import ComputeFilter
@@ -161,8 +162,9 @@ def _filtered(decision: Decision, request: PlaceRequest, left: Positions, filter
     if request.forced_host is not None:
         # An administrator's word stands above the filters, but not above a host that cannot answer.
         filters = [one for one in filters if isinstance(one, ComputeFilter)]
-    elif request.excluded_hosts and not any(isinstance(one, RetryFilter) for one in filters) and filters:
-        filters = [RetryFilter(filters[0].settings), *filters]
+    elif request.excluded_hosts and not any(isinstance(one, RetryFilter) for one in filters):
+        # Whoever asks to leave hosts out means it, whatever filters are enabled.
+        filters = [RetryFilter(Settings({})), *filters]
     states = decision.fleet.states
     for one in filters:
         if not len(left) or not one.relevant(request):

@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from unit.scheduler.support import add_hosts, host_uuid, make_kit, report, request
+from unkai.kernel.clock import utcnow
 from unkai.kernel.kit import Kit
 from unkai.kernel.scope import Scope
+from unkai.kernel.store import Tx
 from unkai.nodes import service as nodes
 from unkai.placement import service as placement
+from unkai.placement.store import tables
 from unkai.scheduler import service
 from unkai.scheduler.model import Placed, PlaceRequest, Refused, ServerGroup
 from unkai.scheduler.settings import FilterScheduler
@@ -110,6 +113,63 @@ def test_excluded_and_forced_hosts(kit: Kit) -> None:
     answer = refuse(kit, request(forced_host="h1"))
     assert "2 refused by force_hosts" in answer.message
     assert "1 refused by ComputeFilter" in answer.message
+
+
+def test_excluded_hosts_are_left_out_whatever_is_enabled(tmp_path: Path) -> None:
+    kit = make_kit(tmp_path, FilterScheduler(enabled_filters=[]))
+    add_hosts(kit, report("a"), report("b"))
+    assert place(kit, request(excluded_hosts=("a",))).host == "b"
+    assert "RetryFilter" in refuse(kit, request(excluded_hosts=("a", "b"))).message
+    kit.db.close()
+
+
+def test_hosts_that_change_are_seen(kit: Kit) -> None:
+    """The kept fleet follows what hosts report, operators say, and aggregates make of zones."""
+
+    def best(asked: PlaceRequest) -> str | None:
+        return kit.db.read_now(service.what_if, kit, asked).host
+
+    assert best(request()) == "h2"
+    kit.db.run_now(lambda tx: nodes.set_service(tx, kit, 2, disabled=True))
+    assert best(request()) == "h3"
+    kit.db.run_now(lambda tx: nodes.set_service(tx, kit, 2, disabled=False))
+    assert best(request()) == "h2"
+    add_hosts(kit, report("h4", memory_mb=65536))
+    assert best(request()) == "h4"
+
+    def zone(tx: Tx) -> None:
+        one = nodes.create_aggregate(tx, "east", "east")
+        nodes.add_aggregate_host(tx, kit, one.id, "h1")
+
+    kit.db.run_now(zone)
+    assert best(request(zone="east")) == "h1"
+    kit.db.run_now(lambda tx: nodes.set_service(tx, kit, 4, forced_down=True))
+    assert best(request()) == "h2"
+
+
+def test_a_host_with_numa_nodes_is_claimed_on_its_nodes(kit: Kit) -> None:
+    def split(tx: Tx) -> None:
+        for number in (1, 2):
+            node = host_uuid(f"node{number}")
+            placement.ensure_provider(tx, node, f"h3 node {number}", host_uuid("h3"))
+            placement.set_inventories(tx, node, {"CUSTOM_FPGA": placement.Inventory(2)})
+
+    kit.db.run_now(
+        lambda tx: tx.execute(tables.resource_classes.insert().values(name="CUSTOM_FPGA", updated_at=utcnow()))
+    )
+    kit.db.run_now(split)
+    wanted = {"VCPU": 1, "CUSTOM_FPGA": 2}
+    assert kit.db.read_now(service.what_if, kit, request(resources=wanted)).fits == 2
+    asked = [request(resources=wanted) for _ in range(2)]
+    assert [place(kit, one).host for one in asked] == ["h3", "h3"]
+    held = kit.db.read_now(placement.amounts_by_consumers, [one.server_id for one in asked])
+    assert {node for amounts in held.values() for node in amounts} == {
+        host_uuid("h3"),
+        host_uuid("node1"),
+        host_uuid("node2"),
+    }
+    answer = refuse(kit, request(resources=wanted))
+    assert "3 refused by CUSTOM_FPGA" in answer.message
 
 
 def test_a_disabled_host_gets_nothing_even_without_filters(tmp_path: Path) -> None:

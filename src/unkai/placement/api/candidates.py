@@ -1,5 +1,6 @@
 """GET /allocation_candidates (upstream API: since 1.10)."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +16,33 @@ from unkai.placement.index import NONE, Index
 from unkai.placement.service import names
 from unkai.placement.settings import PlacementOptions
 from unkai.placement.versions import since
+
+
+class Resources(msgspec.Struct, gc=False):
+    """What one provider serves. These structs hold no cycles, and the garbage collector need not look at thousands."""
+
+    resources: Mapping[str, int]
+
+
+class AllocationRequest(msgspec.Struct, gc=False):
+    """`mappings` since 1.34."""
+
+    allocations: Mapping[str, Resources]
+    mappings: Mapping[str, list[str]] | msgspec.UnsetType = msgspec.UNSET
+
+
+class Stock(msgspec.Struct, gc=False):
+    capacity: int
+    used: int
+
+
+class Summary(msgspec.Struct, gc=False):
+    """`traits` since 1.17, the tree since 1.29."""
+
+    resources: dict[str, Stock]
+    traits: list[str] | msgspec.UnsetType = msgspec.UNSET
+    parent_provider_uuid: str | msgspec.UnsetType | None = msgspec.UNSET
+    root_provider_uuid: str | msgspec.UnsetType = msgspec.UNSET
 
 
 async def list_candidates(req: Request) -> Response:
@@ -45,7 +73,7 @@ def _answer(tx: Tx, kit: Kit, question: Question, minor: int) -> dict[str, Any]:
         }
 
 
-def _requests(index: Index, found: list[Candidate], minor: int) -> list[dict[str, Any]]:
+def _requests(index: Index, found: list[Candidate], minor: int) -> list[Any]:
     uuids = index.uuids
     if minor < 12:
         return [
@@ -57,40 +85,39 @@ def _requests(index: Index, found: list[Candidate], minor: int) -> list[dict[str
             }
             for one in found
         ]
-    requests: list[dict[str, Any]] = [
-        {"allocations": {uuids[row]: {"resources": amounts} for row, amounts in one.amounts.items()}} for one in found
+    requests: list[Any] = [
+        AllocationRequest({uuids[row]: Resources(amounts) for row, amounts in one.amounts.items()}) for one in found
     ]
     if minor >= 34:
         for request, one in zip(requests, found, strict=True):
-            request["mappings"] = {suffix: [uuids[row] for row in rows] for suffix, rows in one.mappings.items()}
+            request.mappings = {suffix: [uuids[row] for row in rows] for suffix, rows in one.mappings.items()}
     return requests
 
 
-def _summaries(index: Index, question: Question, found: list[Candidate], minor: int) -> dict[str, Any]:
+def _summaries(index: Index, question: Question, found: list[Candidate], minor: int) -> dict[str, Summary]:
     """The providers in the answer; since 1.29 their whole trees, since 1.27 all their classes."""
     rows = {row: None for one in found for row in one.amounts}
-    if minor >= 29:
+    if minor >= 29 and index.trees:
         rows = {row: None for used in rows for row in index.tree_of(int(index.root[used]))}
     wanted = {name for group in question.groups.values() for name in group.resources}
     order = list(rows)
-    resources: list[dict[str, Any]] = [{} for _ in order]
+    summaries = [Summary({}) for _ in order]
     for name in index.columns if minor >= 27 else wanted & index.columns.keys():
         column = index.columns[name]
-        stock = zip(column.capacity[order].tolist(), column.used[order].tolist(), resources, strict=True)
-        for capacity, used, mine in stock:
+        stock = zip(column.capacity[order].tolist(), column.used[order].tolist(), summaries, strict=True)
+        for capacity, used, summary in stock:
             if capacity != NONE:
-                mine[name] = {"capacity": capacity, "used": used}
-    summaries: dict[str, Any] = {}
-    for row, mine in zip(order, resources, strict=True):
-        summary: dict[str, Any] = {"resources": mine}
-        if minor >= 17:
-            summary["traits"] = _ordered(index.row_traits[row])
-        if minor >= 29:
-            parent = int(index.parent[row])
-            summary["parent_provider_uuid"] = None if parent == NONE else index.uuids[parent]
-            summary["root_provider_uuid"] = index.uuids[int(index.root[row])]
-        summaries[index.uuids[row]] = summary
-    return summaries
+                summary.resources[name] = Stock(capacity, used)
+    uuids = index.uuids
+    if minor >= 17:
+        for row, summary in zip(order, summaries, strict=True):
+            summary.traits = _ordered(index.row_traits[row])
+    if minor >= 29:
+        trees = zip(index.parent[order].tolist(), index.root[order].tolist(), summaries, strict=True)
+        for parent, root, summary in trees:
+            summary.parent_provider_uuid = None if parent == NONE else uuids[parent]
+            summary.root_provider_uuid = uuids[root]
+    return {uuids[row]: summary for row, summary in zip(order, summaries, strict=True)}
 
 
 @lru_cache(maxsize=4096)
