@@ -17,6 +17,8 @@ from harness.images import OCTETS, Images, active, create, images, parts, quick_
 from unkai.image import reconcile, service
 from unkai.image.blobs import FileStore, Stores
 from unkai.image.settings import ImageFormat, ImageOptions
+from unkai.kernel.errors import ClientGone
+from unkai.kernel.store import StoreError
 
 QCOW2 = b"QFI\xfb" + bytes.fromhex("00000003") + bytes(16) + (1 << 30).to_bytes(8, "big") + bytes(1 << 16)
 
@@ -271,6 +273,59 @@ async def test_a_cancelled_request_leaves_nothing(cloud: Images) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert await queued(client, cloud, image)
+
+
+@pytest.mark.parametrize("way", ["cancelled", "connection lost"])
+async def test_data_that_was_registered_after_all_stays(
+    cloud: Images, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit succeeded although nobody was told: taking it for a failure would take the data from an image."""
+    run = cloud.kit.db.run
+
+    async def unheard(work: Any, *args: Any) -> Any:
+        result = await run(work, *args)
+        if work is service.register_blob:
+            raise asyncio.CancelledError if way == "cancelled" else StoreError("the connection is gone")
+        return result
+
+    async with cloud.as_("member") as client:
+        image = await create(client)
+        monkeypatch.setattr(cloud.kit.db, "run", unheard)
+        caller = await cloud.kit.authenticate("member")
+        with pytest.raises((asyncio.CancelledError, StoreError)):
+            await service.store_data(cloud.kit, caller, image["id"], parts(b"registered"))
+        monkeypatch.undo()
+        assert (await client.get(f"/v2/images/{image['id']}")).json()["status"] == "active"
+        assert (await client.get(image["file"])).content == b"registered"
+        assert await reconcile.check(cloud.kit) == []
+
+
+async def test_what_cannot_be_undone_now_is_undone_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database does not answer when the client goes away."""
+    with images(tmp_path, quick_leases()) as cloud:
+        run = cloud.kit.db.run
+
+        async def silent(work: Any, *args: Any) -> Any:
+            if work is service.abandon_upload:
+                raise StoreError("the connection is gone")
+            return await run(work, *args)
+
+        async def cut() -> AsyncIterator[bytes]:
+            yield bytes(2 << 20)
+            raise ClientGone
+
+        async with cloud.as_("member") as client:
+            image = await create(client)
+            monkeypatch.setattr(cloud.kit.db, "run", silent)
+            with pytest.raises(ClientGone):
+                await service.store_data(cloud.kit, await cloud.kit.authenticate("member"), image["id"], cut())
+            monkeypatch.undo()
+            assert (await client.get(f"/v2/images/{image['id']}")).json()["status"] == "saving"
+            assert len(cloud.blobs()) == 1
+            await asyncio.sleep(0.7)
+            await reconcile.stale_uploads(cloud.kit, True)
+            assert await queued(client, cloud, image)
+            assert await reconcile.check(cloud.kit) == []
 
 
 # ---- two at a time ---------------------------------------------------------------------------------------

@@ -28,6 +28,9 @@ class BlobWriter(Protocol):
     def discard(self) -> None:
         """Leave nothing behind, published or not. May be called again."""
 
+    def close(self) -> None:
+        """Let go of what is open; the data stays as it is. May be called again."""
+
 
 class BlobReader(Protocol):
     """Data on its way out: stays readable to its end even when it is removed meanwhile."""

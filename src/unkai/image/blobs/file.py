@@ -92,7 +92,7 @@ class _FileWriter:
     def publish(self) -> None:
         assert self._fd is not None
         os.fsync(self._fd)
-        self._close()
+        self.close()
         shard = self._final.parent
         fresh = not shard.is_dir()
         shard.mkdir(mode=0o750, exist_ok=True)
@@ -102,11 +102,11 @@ class _FileWriter:
             _sync(shard.parent)
 
     def discard(self) -> None:
-        self._close()
+        self.close()
         self._partial.unlink(missing_ok=True)
         self._final.unlink(missing_ok=True)
 
-    def _close(self) -> None:
+    def close(self) -> None:
         fd, self._fd = self._fd, None
         if fd is not None:
             os.close(fd)

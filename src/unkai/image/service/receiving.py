@@ -21,6 +21,7 @@ from unkai.image.errors import (
 )
 from unkai.image.inspection import Inspection
 from unkai.image.model import Image, StoredBlob, Upload
+from unkai.image.service.sending import remove_blobs
 from unkai.image.service.uploads import Uploads, abandon_upload, begin_upload, register_blob
 from unkai.image.settings import ImageFormat, ImageOptions
 from unkai.kernel import log
@@ -66,12 +67,17 @@ async def store_data(
 
 
 async def _undo(kit: Kit, intake: "_Intake") -> None:
+    call = kit.get(Stores).call
     try:
-        await kit.get(Stores).call(intake.discard)
-        await kit.db.run(abandon_upload, intake.upload)
+        blob = await kit.db.run(abandon_upload, intake.upload)
+        if blob is not None:
+            await call(intake.discard)
+            await remove_blobs(kit, [blob])
     except (OSError, StoreError):
-        # The lease runs out and the reconciler does it instead.
+        # The lease runs out, or the data is in the trash: the reconciler does the rest.
         _log.exception("upload could not be undone", image_id=intake.upload.image_id, upload_id=intake.upload.id)
+    finally:
+        await call(intake.close)
 
 
 async def _receive(
@@ -187,8 +193,15 @@ class _Intake:
         )
 
     def discard(self) -> None:
-        """The end of an upload that failed: nothing of it is left, and whatever still comes in goes nowhere."""
+        """The end of an upload that failed: nothing of it is left."""
         with self._lock:
             self._over = True
             if self._writer is not None:
                 self._writer.discard()
+
+    def close(self) -> None:
+        """Whatever still comes in goes nowhere."""
+        with self._lock:
+            self._over = True
+            if self._writer is not None:
+                self._writer.close()

@@ -126,9 +126,19 @@ def register_blob(tx: Tx, kit: Kit, upload: Upload, blob: StoredBlob) -> Image:
     return after
 
 
-def abandon_upload(tx: Tx, upload: Upload) -> None:
-    """Give the right back: the image is queued again, as if nothing had been sent. Its data has been removed."""
+def abandon_upload(tx: Tx, upload: Upload) -> BlobRef | None:
+    """Give the right back: the image is queued again, as if nothing had been sent. Returns the data, which is in the
+    trash now.
+
+    None, and nothing is done, when the data was registered after all: a commit can succeed although its caller was
+    cancelled or lost the connection, and then the data must stay.
+    """
     _release(tx, upload.id, upload.image_id, only_expired=False)
+    if store.is_registered(tx, upload.store, upload.id):
+        return None
+    blob = BlobRef(image_id=upload.image_id, store=upload.store, key=upload.id, size=0)
+    store.throw_away(tx, [blob], utcnow())
+    return blob
 
 
 def expire_uploads(tx: Tx) -> list[BlobRef]:

@@ -58,6 +58,12 @@ def set_location(tx: Tx, image_id: str, blob: StoredBlob) -> None:
     )
 
 
+def is_registered(tx: Tx, store: str, key: str) -> bool:
+    """Whether an image has this data."""
+    query = sa.select(sa.literal(1)).where(locations.c.store == store, locations.c.key == key)
+    return tx.scalar(query) is not None
+
+
 def throw_away(tx: Tx, blobs: Iterable[BlobRef], now: datetime) -> None:
     """Let data go that no image points to; `empty_trash` forgets it once its file is removed."""
     for blob in blobs:
