@@ -248,6 +248,17 @@ def test_a_tap_in_the_guests_group_leads_to_ovn_only(machine: Host) -> None:
     assert not guest_says(machine, SECOND, ask)
 
 
+def test_a_second_cloud_is_refused_and_its_end_costs_the_first_nothing(machine: Host) -> None:
+    address = External(addresses=("198.51.100.1/24",), bridge="br-other")
+    second = ovn.Options(machine.folder / "second", "host2", group=None, external=address, integration_bridge="br-i2")
+    with pytest.raises(ovn.HostError, match=rf"another Open vSwitch runs .*{pid_of(machine, 'vswitchd')}"):
+        ovn.start(second, children.Supervisor())
+    assert not second.directory.exists()
+    ovn.stop(ovn.Options(machine.folder / "second", "host2", group=None))
+    assert machine.ssh(FIRST, "true").returncode == 0
+    assert "unkai_br_ex" in call("nft", "list", "tables")
+
+
 # ---- death ----------------------------------------------------------------------------------------
 
 

@@ -77,9 +77,14 @@ def test_ovn_refuses_before_anything_is_made(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_stopping_what_never_ran_is_fine(tmp_path: Path, nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ovn.external, "remove", lambda _external: None)
-    monkeypatch.setattr(ovn, "_remove_links", lambda _options: None)
+def test_stopping_what_never_ran_touches_nothing(
+    tmp_path: Path, nowhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_arguments: object) -> None:
+        raise AssertionError("bridges of these names may be another cloud's")
+
+    monkeypatch.setattr(ovn, "run", forbidden)
+    monkeypatch.setattr(ovn.external, "run", forbidden)
     ovn.stop(options(tmp_path, nowhere))
     libvirt.stop(libvirt.Options(tmp_path / "libvirt", system=nowhere))
     assert {row.state for row in ovn.status(options(tmp_path, nowhere))} == {"stopped"}

@@ -134,26 +134,33 @@ def start(options: Options, supervisor: Supervisor) -> Endpoints:
 
 
 def stop(options: Options) -> None:
-    """End OVN, with bridges, datapath and fence; databases and logs stay. Whoever supervises must have let go."""
+    """End OVN, with bridges, datapath and fence; databases and logs stay. Whoever supervises must have let go.
+
+    Of a cloud that does not run here nothing is touched: bridges of these names may be another's.
+    """
     sockets = _sockets(options)
     daemons = {child.name: child for child in specifications(options)}
     for name in "controller", "northd":
         if name in daemons:
             children.stop(daemons[name])
     if sockets.system:
-        _withdraw(options, sockets)
-    elif children.adopt(daemons["vswitchd"]) is not None:
-        # The kernel's datapath outlives its daemon; only an orderly exit takes it along. A daemon that does not
-        # listen any more is ended by signals below.
-        with contextlib.suppress(HostError):
-            target = f"--target={_control(options, 'vswitchd')}"
-            run(["ovs-appctl", target, "--timeout=10", "exit", "--cleanup"])
+        here = _withdraw(options, sockets)
+    else:
+        state = children.status(daemons["vswitchd"]).state
+        here = state != "stopped"
+        if state == "running":
+            # The kernel's datapath outlives its daemon; only an orderly exit takes it along. A daemon that does
+            # not listen any more is ended by signals below.
+            with contextlib.suppress(HostError):
+                target = f"--target={_control(options, 'vswitchd')}"
+                run(["ovs-appctl", target, "--timeout=10", "exit", "--cleanup"])
     for name in "vswitchd", "conf-db", "sb-db", "nb-db":
         if name in daemons:
             children.stop(daemons[name])
-    external.remove(options.external)
-    if not sockets.system:
-        _remove_links(options)
+    if here:
+        external.remove(options.external)
+        if not sockets.system:
+            _remove_links(options)
 
 
 def status(options: Options) -> list[Status]:
@@ -263,6 +270,12 @@ def _verify(options: Options) -> None:
         raise HostError(f"{options.directory} is too long: a unix socket's path has at most {_SOCKET_LIMIT} bytes")
     sockets = _sockets(options)
     if not sockets.system:
+        stranger = _strange_switch(options)
+        if stranger:
+            raise HostError(
+                f"another Open vSwitch runs on this machine (process {stranger}), perhaps another embedded cloud's: "
+                "two would fight over bridges and datapath. Stop it first"
+            )
         return
     remote = _system_setting(sockets, "ovn-remote")
     if remote not in ("", sockets.southbound):
@@ -270,6 +283,20 @@ def _verify(options: Options) -> None:
             f"this machine's Open vSwitch is a chassis of another OVN ({remote}), from which the embedded cloud "
             "would take it away. Remove external_ids:ovn-remote from it, or stop it, to go on"
         )
+
+
+def _strange_switch(options: Options) -> int:
+    """The pid of an ovs-vswitchd in this network that is neither ours nor the system's, or 0."""
+    ours = children.adopt(Child("vswitchd", (), options.directory.absolute() / "children"))
+    network = Path("/proc/thread-self/ns/net").stat().st_ino
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or (ours is not None and int(entry.name) == ours.pid):
+            continue
+        with contextlib.suppress(OSError):
+            name = (entry / "comm").read_text().strip()
+            if name == "ovs-vswitchd" and (entry / "ns/net").stat().st_ino == network:
+                return int(entry.name)
+    return 0
 
 
 def _system_setting(sockets: _Sockets, key: str) -> str:
@@ -362,10 +389,10 @@ def _remove_links(options: Options) -> None:
             run(["ip", "link", "delete", name])
 
 
-def _withdraw(options: Options, sockets: _Sockets) -> None:
-    """Take out of the system's Open vSwitch what `_configure` put in; what others made stays."""
+def _withdraw(options: Options, sockets: _Sockets) -> bool:
+    """Take out of the system's Open vSwitch what `_configure` put in; what others made stays. False: nothing."""
     if _system_setting(sockets, "ovn-remote") != sockets.southbound:
-        return
+        return False
     mine = f'external_ids:{_MARK}="{options.directory.absolute()}"'
     command: list[str] = []
     for bridge in _vsctl(sockets, "--bare", "--columns=name", "find", "Bridge", mine).split():
@@ -373,3 +400,4 @@ def _withdraw(options: Options, sockets: _Sockets) -> None:
     keys = ["ovn-remote", "ovn-encap-type", "ovn-encap-ip", "ovn-bridge", "ovn-bridge-datapath-type"]
     keys += ["ovn-bridge-mappings", "ovn-cms-options", "ovn-monitor-all", "unkai-awaited"]
     _vsctl(sockets, *command, "remove", "Open_vSwitch", ".", "external_ids", *keys)
+    return True
