@@ -18,8 +18,8 @@ from unkai.scheduler.model import PlaceRequest
 from unkai.scheduler.service import Rules
 
 
-def make_kit(folder: Path, *overrides: Group) -> Kit:
-    db = Database(f"sqlite:///{folder}/unkai.db")
+def make_kit(folder: Path, *overrides: Group, url: str | None = None) -> Kit:
+    db = Database(url or f"sqlite:///{folder}/unkai.db")
     db.create_all()
     kit = Kit(db=db, wake=Wake(), settings=defaults(*overrides), policy=Policy([]), quota=Quota([]))
     kit.put(Index, Index())

@@ -66,7 +66,7 @@ def enabled(settings: Settings) -> Sequence[Filter]:
     for name in options.enabled_filters:
         wanted = offered.get(name.rpartition(".")[2])
         if wanted is None:
-            raise SettingsError(f"[filter_scheduler] enabled_filters: there is no filter {name}")
+            raise SettingsError(f"[filter_scheduler] enabled_filters: SchedulerHostFilterNotFound: {name}")
         found.append(wanted(settings))
     return found
 
