@@ -14,13 +14,19 @@ import httpx2
 
 from unkai import cloud
 from unkai.compute.service import seed_flavors
+from unkai.contracts.guest import Guest, GuestData, PowerState
 from unkai.identity import service as identity
 from unkai.kernel import settings
 from unkai.kernel.settings import Group
 from unkai.kernel.store import Tx
 from unkai.node import main as agents
+from unkai.node.agent import Agent
+from unkai.node.channel import Channel
+from unkai.node.journal import Journal
+from unkai.node.simulated.driver import SimulatedDriver
 from unkai.node.simulated.faults import Faults, Rule
 from unkai.node.simulated.hosts import Machine, fleet
+from unkai.node.simulated.settings import Simulated
 from unkai.nodes.service import InProcessPeer
 
 BASE = "http://cloud.example"
@@ -39,6 +45,7 @@ class Answer:
     @property
     def fault(self) -> tuple[str, str]:
         """Name and message of Compute's error body."""
+        assert self.status >= 400, self.text
         name, content = next(iter(self.body.items()))
         return name, content["message"]
 
@@ -50,6 +57,8 @@ class SimulatedCloud:
         self.house = house
         self.machines = machines
         self.faults = Faults(None)
+        settings = house.kit.settings[Simulated]
+        self.drivers = [SimulatedDriver(machine, settings, self.faults) for machine in machines]
         self.tokens: dict[str, str] = {}
         self.projects: dict[str, str] = {}
         self.image = ""
@@ -111,12 +120,39 @@ class SimulatedCloud:
 
         await self.until(look, seconds)
 
+    async def forget(self) -> None:
+        """Every server is deleted."""
+        found = (await self.compute("GET", "/servers?all_tenants=1")).body["servers"]
+        for server in found:
+            await self.compute("POST", f"/servers/{server['id']}/action", {"unlock": None})
+            await self.compute("DELETE", f"/servers/{server['id']}")
+        for server in found:
+            await self.gone(server["id"])
+
     async def boot(self, user: str = "demo", **fields: Any) -> dict[str, Any]:
         """A running server."""
         body = {"name": "one", "flavorRef": "1", "imageRef": self.image, "networks": "none", **fields}
         answer = await self.compute("POST", "/servers", {"server": body}, user=user, version="2.100")
         assert answer.status == 202, answer.text
         return await self.settled(answer.body["server"]["id"], "ACTIVE")
+
+    def guest(self, server_id: str) -> Guest:
+        """What the host that holds the server was told about it."""
+        return self._held(server_id).guest
+
+    def guest_data(self, server_id: str) -> GuestData:
+        """What the guest can read of itself now."""
+        return self._held(server_id).data
+
+    def happen(self, server_id: str, power: PowerState) -> None:
+        """The guest's power changes by itself."""
+        self._holder(server_id).happen(server_id, power)
+
+    def _holder(self, server_id: str) -> SimulatedDriver:
+        return next(driver for driver in self.drivers if server_id in driver._guests)
+
+    def _held(self, server_id: str) -> Any:
+        return self._holder(server_id)._guests[server_id]
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -177,10 +213,11 @@ async def simulated_cloud(
         return httpx2.AsyncClient(transport=httpx2.ASGITransport(with_peer), base_url="http://control-plane")
 
     house.kit.db.run_now(_bootstrap, house)
-    work = [
-        asyncio.create_task(house.run()),
-        asyncio.create_task(agents.run_simulated(chosen, connect, running.machines, running.faults)),
-    ]
+    work = [asyncio.create_task(house.run())]
+    for machine, driver in zip(running.machines, running.drivers, strict=True):
+        channel = Channel(connect(machine.name), machine.name)
+        agent = Agent(driver, channel, Journal(None), agents.options(chosen, None))
+        work.append(asyncio.create_task(agent.run()))
     try:
         running.tokens["admin"] = await _token(running, "admin", "admin")
         running.tokens["demo"] = await _token(running, "demo", "demo")

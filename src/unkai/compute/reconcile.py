@@ -12,7 +12,6 @@ import msgspec
 from unkai.compute import model
 from unkai.compute.server import Fault, Server
 from unkai.compute.service.scopes import SYSTEM
-from unkai.compute.service.servers import settle
 from unkai.compute.store import servers as store
 from unkai.kernel import log
 from unkai.kernel.clock import utcnow
@@ -44,7 +43,7 @@ def abandoned(tx: Tx, kit: Kit, fix: bool) -> list[Drift]:
         if server.vm_state == model.BUILDING:
             text = "The build was interrupted and nobody works on it any more."
             fault = Fault(code=500, message=text, created=utcnow())
-            settle(tx, server.id, vm_state=model.ERROR, task_state=None, fault=fault)
+            store.change(tx, SYSTEM, server, vm_state=model.ERROR, task_state=None, fault=fault)
         else:
             store.change(tx, SYSTEM, server, task_state=None)
     return [Drift("abandoned", server.id, f"{server.vm_state}, {server.task_state}, no flow") for server in found]

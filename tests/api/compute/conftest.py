@@ -1,0 +1,21 @@
+"""A cloud with simulated hosts per module: the Compute room as clients meet it, with every room below it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from harness.simulated_cloud import SimulatedCloud, simulated_cloud
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def cloud(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SimulatedCloud]:
+    async with simulated_cloud(tmp_path_factory.mktemp("cloud"), hosts=2) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def no_servers_left(cloud: SimulatedCloud) -> AsyncIterator[None]:
+    """Quotas and lists start anew in every test."""
+    yield
+    await cloud.forget()
