@@ -14,11 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pyroute2 import netns
+
 from harness.control_plane import ControlPlane
 from harness.host import IMAGES, REPOSITORY, Host
 from unkai.contracts.guest import FixedAddress, ImageRef, Interface, MetadataPort
 from unkai.kernel.settings import Settings, load
 from unkai.kernel.web.listener import unix
+from unkai.node.ports import namespaces
 from unkai.node.settings import Paths, paths
 
 TINY = IMAGES / "tiny.qcow2"
@@ -69,6 +72,13 @@ class Node:
     state: Path
     plane: ControlPlane
     agent: subprocess.Popen[bytes] | None = None
+    networks: list[Network] = field(default_factory=list)
+
+    def network(self) -> Network:
+        made = Network(self.host)
+        made.make()
+        self.networks.append(made)
+        return made
 
     @property
     def settings(self) -> Settings:
@@ -146,8 +156,9 @@ class Node:
         found += [
             f"port {name}" for name in self.host.vs("list-ports", "br-int").split() if name[:3] in ("tap", "ume")
         ]
-        spaces = subprocess.check_output(["ip", "netns", "list"], text=True)
-        found += [f"namespace {line}" for line in spaces.splitlines() if line.startswith("ovnmeta-")]
+        # Namespaces have names for the whole machine, where other clouds may have theirs.
+        spaces = {namespaces.name(network.network_id) for network in self.networks}
+        found += [f"namespace {name}" for name in spaces & set(netns.listnetns())]
         found += [f"folder {path.name}" for path in self.where.instances.iterdir() if path.name != "_base"]
         found += [f"unfinished {path.name}" for path in self.where.base.glob(".*")]
         found += [f"record {path.name}" for path in (self.state / "guests").glob("*")]

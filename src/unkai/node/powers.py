@@ -22,8 +22,12 @@ class Powers:
     def compare(self, found: Mapping[str, PowerState], busy: Callable[[str], bool]) -> None:
         """What a look at the hypervisor found. A guest that is gone though nobody here removed it has no state."""
         for server_id in self._now.keys() | found.keys():
-            if not busy(server_id):
+            if busy(server_id):
+                continue
+            if server_id in found or server_id in self._told:
                 self._now[server_id] = found.get(server_id, "nostate")
+            else:
+                self.forget(server_id)
 
     def forget(self, server_id: str) -> None:
         """The guest was removed on order: nobody needs to be told."""

@@ -42,9 +42,10 @@ class _Broken(Exception):
 
 
 class Connection:
-    """`patience`: seconds for which a call is repeated while libvirt does not answer."""
+    """`patience`: seconds for which a call is repeated while libvirt does not answer. A supervisor's longest pause
+    before it starts libvirtd again is shorter."""
 
-    def __init__(self, uri: str, patience: float = 30.0) -> None:
+    def __init__(self, uri: str, patience: float = 45.0) -> None:
         self._uri = uri or "qemu:///system"
         self._patience = patience
         self._pool = ThreadPoolExecutor(_THREADS, "libvirt")

@@ -58,7 +58,7 @@ class Domains:
 
         def work(connection: Any) -> None:
             domain = self._find(connection, server_id)
-            if domain is not None and domain.isActive():
+            if domain is not None and domain.isActive() and self._is_settled(job, domain):
                 return
             strays.end(server_id)
             job.check()
@@ -163,6 +163,22 @@ class Domains:
             if error.get_error_code() in (libvirt.VIR_ERR_NO_DOMAIN_METADATA, libvirt.VIR_ERR_NO_DOMAIN):
                 return False
             raise
+
+    def _is_settled(self, job: Job, domain: Any) -> bool:
+        """Whether a domain that counts as active really runs. After a kill of libvirtd the next one first takes each
+        guest for running, looks, and ends those whose start was cut short; one it did not end may wait for good."""
+        libvirt = binding()
+        try:
+            # Needs the guest's monitor, so it waits until that look is over.
+            domain.memoryStats()
+        except libvirt.libvirtError as error:
+            if error.get_error_code() != libvirt.VIR_ERR_OPERATION_INVALID:
+                raise
+            return False
+        if domain.state()[:2] == [libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_STARTING_UP]:
+            job.check()
+            self._unless_off(domain, lambda: self._destroy(domain))
+        return bool(domain.isActive())
 
     def _destroy(self, domain: Any) -> None:
         libvirt = binding()

@@ -141,31 +141,32 @@ class LibvirtDriver(Driver):
     # ---- a guest's life ----
 
     async def create(self, job: Job, guest: Guest, data: GuestData) -> dict[str, object]:
-        if power.on(await self._domains.power(guest.server_id) or "nostate"):
-            await self._surround(job, guest, data)
-        else:
-            async with undoing_on_failure(job) as undo:
-                known = await self._known()
-                await self._files.make(job, guest, data, known.qemu_owner, undo)
-                undo.push_async_callback(self._withdraw, guest.server_id)
-                await self._surround(job, guest, data, undo)
-                undo.push_async_callback(self._forget_domain, job, guest.server_id)
-                job.tell("starting")
-                await self._domains.start(job, guest.server_id, await self._xml(guest))
+        server_id = guest.server_id
+        # What an earlier attempt made is not this one's to undo: it may run already.
+        defined = await self._domains.power(server_id) is not None
+        told = await asyncio.to_thread(self._records.get, server_id) is not None
+        async with undoing_on_failure(job) as undo:
+            known = await self._known()
+            await self._files.make(job, guest, data, known.qemu_owner, undo)
+            if not told:
+                undo.push_async_callback(self._metadata.forget, server_id)
+            await self._surround(job, guest, data, undo)
+            if not defined:
+                undo.push_async_callback(self._forget_domain, job, server_id)
+            job.tell("starting")
+            await self._domains.start(job, server_id, await self._xml(guest))
         return {"power_state": "running", "virt_type": self._virt_type}
 
     async def destroy(self, job: Job, server_id: str) -> None:
         await self._forget_domain(job, server_id)
         await self._plugs.unplug(job, server_id)
         job.check()
-        await self._withdraw(server_id)
+        await self._metadata.forget(server_id)
         await self._files.remove(job, server_id)
 
     async def start(self, job: Job, guest: Guest, data: GuestData) -> None:
         if not await self._files.complete(guest):
             raise GuestNotFound(server_id=guest.server_id)
-        if power.on(await self._domains.power(guest.server_id) or "nostate"):
-            return
         async with undoing_on_failure(job) as undo:
             await self._files.fetch_bases(job, guest)
             await self._surround(job, guest, data, undo)
@@ -223,9 +224,6 @@ class LibvirtDriver(Driver):
         except OSError as error:
             raise NetworkPlugFailed(reason="its metadata cannot be kept", details=str(error)) from error
         await self._plugs.plug(job, guest, undo)
-
-    async def _withdraw(self, server_id: str) -> None:
-        await self._metadata.forget(server_id)
 
     async def _forget_domain(self, job: Job, server_id: str) -> None:
         await self._domains.power_off(job, server_id)
