@@ -1,4 +1,4 @@
-"""The room's nouns, under the names of upstream's API. Times are UTC with whole seconds, as upstream shows them."""
+"""The room's nouns, under the names of upstream's API."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from unkai.kernel import clock
 from unkai.kernel.context import Context
 from unkai.kernel.errors import Forbidden, InvalidBody
 from unkai.kernel.kit import Kit
@@ -273,6 +274,8 @@ def plain_struct(item: msgspec.Struct) -> Values:
     """All fields of a resource under their API names, with the project under both of its names."""
     found: Values = msgspec.to_builtins(item)
     found["tenant_id"] = found["project_id"]
+    for name in "created_at", "updated_at":
+        found[name] = clock.iso_z(getattr(item, name))
     return found
 
 

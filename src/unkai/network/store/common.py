@@ -1,7 +1,6 @@
 """Statements that are the same for every resource: insert, update with revision, delete, tags, locks."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,14 +11,9 @@ from unkai.network.store import tables as t
 from unkai.network.store.listing import grouped
 
 
-def now() -> datetime:
-    """Whole seconds: what upstream stores and shows."""
-    return utcnow().replace(microsecond=0)
-
-
 def insert(tx: Tx, table: sa.Table, values: Mapping[str, Any]) -> None:
     """A new row with upstream's standard attributes."""
-    when = now()
+    when = utcnow()
     tx.execute(sa.insert(table).values(created_at=when, updated_at=when, revision_number=0, **values))
 
 
@@ -28,7 +22,7 @@ def update(tx: Tx, table: sa.Table, id: str, values: Mapping[str, Any]) -> None:
     tx.execute(
         sa.update(table)
         .where(table.c.id == id)
-        .values(updated_at=now(), revision_number=table.c.revision_number + 1, **values)
+        .values(updated_at=utcnow(), revision_number=table.c.revision_number + 1, **values)
     )
 
 
