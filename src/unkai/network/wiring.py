@@ -17,7 +17,7 @@ from unkai.network import metrics, reconcile
 from unkai.network.hosts import gateway_chassis
 from unkai.network.ovn import desired
 from unkai.network.ovn.model import KINDS, Kind
-from unkai.network.ovn.north import NorthUnavailable, NorthWriter, Ups
+from unkai.network.ovn.north import NorthError, NorthUnavailable, NorthWriter, Ups
 from unkai.network.settings import WriterOptions
 from unkai.network.store import pending, ports, routers
 from unkai.network.store.pending import Pending
@@ -134,7 +134,9 @@ class Wiring:
             id=item.object_id,
             attempts=item.attempts + 1,
             again_in=pause,
-            exc_info=error,
+            reason=str(error),
+            # What the database refuses says enough; anything else is a fault of ours.
+            exc_info=None if isinstance(error, NorthError) else error,
         )
         metrics.FAILED.inc()
         await kit.db.run(pending.failed, item, f"{type(error).__name__}: {error}", pause)

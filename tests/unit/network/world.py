@@ -63,10 +63,10 @@ class World:
         return router
 
 
-def make(folder: Path, *groups: settings.Group) -> World:
+def make(folder: Path, *groups: settings.Group, url: str = "") -> World:
     options = settings.defaults(*groups)
     wake = Wake()
-    database = Database(f"sqlite:///{folder}/network.db", ring=wake.ring)
+    database = Database(url or f"sqlite:///{folder}/network.db", ring=wake.ring)
     database.create_all()
     kit = Kit(
         db=database,
