@@ -28,6 +28,21 @@ from unkai.kernel.web import Room
 _log = log.get(__name__)
 _HOUR = 3600.0
 
+ROUTES = (
+    *versions.ROUTES,
+    *tokens.ROUTES,
+    *projects.ROUTES,
+    *users.ROUTES,
+    *roles.ROUTES,
+    *grants.ROUTES,
+    *role_assignments.ROUTES,
+    *catalog.ROUTES,
+    *credentials.ROUTES,
+    *application_credentials.ROUTES,
+    *limits.ROUTES,
+    *policies.ROUTES,
+)
+
 
 def build(kit: Kit) -> Room:
     """Put the room's parts into the kit and declare the room."""
@@ -35,20 +50,7 @@ def build(kit: Kit) -> Room:
     return Room(
         name="identity",
         prefix="/identity",
-        routes=(
-            *versions.ROUTES,
-            *tokens.ROUTES,
-            *projects.ROUTES,
-            *users.ROUTES,
-            *roles.ROUTES,
-            *grants.ROUTES,
-            *role_assignments.ROUTES,
-            *catalog.ROUTES,
-            *credentials.ROUTES,
-            *application_credentials.ROUTES,
-            *limits.ROUTES,
-            *policies.ROUTES,
-        ),
+        routes=ROUTES,
         render_error=render_error,
         policies=policy.POLICIES,
         background=(tend,),

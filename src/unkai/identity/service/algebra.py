@@ -38,12 +38,6 @@ def sources(target: Target, above: Sequence[str]) -> tuple[Target, ...]:
     return tuple(found)
 
 
-def counts_on(assignment: Assignment, target: Target, above: Sequence[str]) -> bool:
-    """Whether an assignment takes effect on a target whose ancestors are `above`."""
-    where = (assignment.target_kind, assignment.target_id)
-    return where in sources(target, above) if assignment.inherited else where == target
-
-
 class Tree:
     """Projects by parent, for walks down."""
 

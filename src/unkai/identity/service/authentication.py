@@ -27,7 +27,7 @@ from unkai.identity.service.lookup import EVERYWHERE
 from unkai.identity.service.parts import Identity
 from unkai.identity.service.payload import ScopeKind
 from unkai.identity.settings import SecurityOptions, TokenOptions
-from unkai.identity.store import application_credentials, projects, users
+from unkai.identity.store import application_credentials, users, validation
 from unkai.kernel import log
 from unkai.kernel.columns import to_micros
 from unkai.kernel.kit import Kit
@@ -116,25 +116,24 @@ async def check_password(kit: Kit, login: Login | None, password: str, *, expire
 def find_login(tx: Tx, wanted: UserRef) -> Login | None:
     """None when the user or its domain is unknown, or its domain disabled."""
     if wanted.id is not None:
-        login = users.login(tx, EVERYWHERE, wanted.id)
+        login = validation.login(tx, wanted.id)
         if login is None:
             return None
-        domain = projects.get(tx, EVERYWHERE, login.user.domain_id)
+        domain = validation.place(tx, login.user.domain_id)
         return login if domain is not None and domain.enabled else None
     domain = _domain(tx, wanted.domain)
     if domain is None or not domain.enabled:
         return None
-    user = users.by_name(tx, EVERYWHERE, wanted.name or "", domain.id)
-    return None if user is None else users.login(tx, EVERYWHERE, user.id)
+    return validation.login_by_name(tx, wanted.name or "", domain.id)
 
 
 def _domain(tx: Tx, wanted: DomainRef | None) -> Project | None:
     if wanted is None:
         return None
     if wanted.id is not None:
-        found = projects.get(tx, EVERYWHERE, wanted.id)
+        found = validation.place(tx, wanted.id)
         return found if found is not None and found.is_domain else None
-    return projects.by_name(tx, EVERYWHERE, wanted.name or "", None)
+    return validation.place_by_name(tx, wanted.name or "", None)
 
 
 def _locked(identity: Identity, options: SecurityOptions, login: Login) -> str | None:
@@ -244,7 +243,7 @@ def _issue(tx: Tx, kit: Kit, epoch: int, request: AuthRequest, proofs: list[Proo
         application_credential_id=credential.id if credential is not None else "",
     )
     try:
-        return tokens.describe(tx, content, tokens.seal(tx, identity, content, epoch))
+        return tokens.describe(tx, identity, content, tokens.seal(tx, identity, content, epoch), epoch)
     except TokenNotFound as error:
         raise AuthenticationFailed(f"no token for user {user_id} on {kind} {target_id}") from error
 
@@ -255,7 +254,7 @@ def _earlier_methods(proof: Proof) -> tuple[str, ...]:
 
 def _check_rules(tx: Tx, user_id: str, methods: set[str]) -> None:
     """A user's own rules on which methods must come together; rules that name no method we have do not count."""
-    user = users.get(tx, EVERYWHERE, user_id)
+    user = validation.user(tx, user_id)
     if user is None or not user.options.get("multi_factor_auth_enabled", True):
         return
     rules = [set(rule) & set(payload.METHODS) for rule in user.options.get("multi_factor_auth_rules") or ()]
@@ -291,20 +290,20 @@ def _scope(
 
 def _project(tx: Tx, wanted: ProjectRef) -> Project | None:
     if wanted.id is not None:
-        return projects.get(tx, EVERYWHERE, wanted.id)
+        return validation.place(tx, wanted.id)
     domain = _domain(tx, wanted.domain)
-    return projects.by_name(tx, EVERYWHERE, wanted.name or "", domain.id) if domain is not None else None
+    return validation.place_by_name(tx, wanted.name or "", domain.id) if domain is not None else None
 
 
 def _default_scope(tx: Tx, user_id: str) -> tuple[ScopeKind, str]:
     """The user's default project when it is usable, and no scope otherwise."""
-    user = users.get(tx, EVERYWHERE, user_id)
+    user = validation.user(tx, user_id)
     if user is None or user.default_project_id is None:
         return "", ""
-    project = projects.get(tx, EVERYWHERE, user.default_project_id)
+    project = validation.place(tx, user.default_project_id)
     if project is None or not project.enabled:
         return "", ""
-    domain = projects.get(tx, EVERYWHERE, project.domain_id or project.id)
+    domain = validation.place(tx, project.domain_id or project.id)
     if domain is None or not domain.enabled or not effective.roles_on(tx, user_id, ("project", project.id)):
         return "", ""
     return "project", project.id

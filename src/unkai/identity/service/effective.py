@@ -1,12 +1,59 @@
 """The roles that a user has somewhere, and where a user has any."""
 
-from unkai.identity.model import SYSTEM, ActorKind, Assignment, RoleRef
+from collections.abc import Iterable
+
+import msgspec
+
+from unkai.identity.model import SYSTEM, ActorKind, Role, RoleRef
 from unkai.identity.service import algebra
 from unkai.identity.service.lookup import EVERYWHERE
-from unkai.identity.store import assignments, groups, projects, roles
+from unkai.identity.service.parts import Identity
+from unkai.identity.store import assignments, groups, projects, roles, validation
 from unkai.kernel.store import Tx
 
 SYSTEM_TARGET: algebra.Target = ("system", SYSTEM)
+
+
+class KnownRoles(msgspec.Struct, frozen=True):
+    """Every role and what it implies: small tables, read whole."""
+
+    by_id: dict[str, Role]
+    implied: dict[str, list[str]]
+
+
+def read_roles(tx: Tx) -> KnownRoles:
+    return KnownRoles(roles.all_by_id(tx), roles.implications(tx))
+
+
+def known_roles(tx: Tx, identity: Identity, epoch: int) -> KnownRoles:
+    """As of an epoch: every change of roles bumps it."""
+    if identity.roles is None or identity.roles[0] != epoch:
+        identity.roles = (epoch, read_roles(tx))
+    found = identity.roles[1]
+    assert isinstance(found, KnownRoles)
+    return found
+
+
+def held(tx: Tx, user_id: str, target: algebra.Target) -> set[str]:
+    """Roles that were given to the user or a group of the user and count on the target, before implication."""
+    return validation.held_roles(tx, user_id, *target)
+
+
+def in_token(known: KnownRoles, role_ids: Iterable[str]) -> tuple[RoleRef, ...]:
+    """What a token carries of the roles that were given: with all they imply, those of domains left out, by name."""
+    found = (known.by_id[role_id] for role_id in algebra.closure(role_ids, known.implied))
+    refs = (RoleRef(role.id, role.name) for role in found if role.domain_id is None)
+    return tuple(sorted(refs, key=lambda role: (role.name, role.id)))
+
+
+def role_ids(tx: Tx, user_id: str, target: algebra.Target) -> set[str]:
+    """Roles with everything they imply, those of domains included."""
+    return algebra.closure(held(tx, user_id, target), roles.implications(tx))
+
+
+def roles_on(tx: Tx, user_id: str, target: algebra.Target) -> tuple[RoleRef, ...]:
+    """The roles that a token of the user on the target would carry. Three statements."""
+    return in_token(read_roles(tx), held(tx, user_id, target))
 
 
 def _actors(tx: Tx, user_id: str) -> list[tuple[ActorKind, str]]:
@@ -15,33 +62,12 @@ def _actors(tx: Tx, user_id: str) -> list[tuple[ActorKind, str]]:
     return found
 
 
-def _held(tx: Tx, user_id: str, target: algebra.Target) -> list[Assignment]:
-    """Every assignment that takes effect for the user on the target. Three statements."""
-    above = projects.ancestor_ids(tx, target[1]) if target[0] == "project" else []
-    targets = (target, *algebra.sources(target, above))
-    held = assignments.find(tx, EVERYWHERE, actors=_actors(tx, user_id), targets=targets)
-    return [assignment for assignment in held if algebra.counts_on(assignment, target, above)]
-
-
-def role_ids(tx: Tx, user_id: str, target: algebra.Target) -> set[str]:
-    """Roles with everything they imply, those of domains included."""
-    return algebra.closure((held.role_id for held in _held(tx, user_id, target)), roles.implications(tx))
-
-
-def roles_on(tx: Tx, user_id: str, target: algebra.Target) -> tuple[RoleRef, ...]:
-    """The roles that a token of the user on the target carries, by name. A constant number of statements."""
-    found = roles.by_ids(tx, role_ids(tx, user_id, target)).values()
-    refs = (RoleRef(role.id, role.name) for role in found if role.domain_id is None)
-    return tuple(sorted(refs, key=lambda role: (role.name, role.id)))
-
-
 def reachable(tx: Tx, user_id: str) -> tuple[set[str], set[str], bool]:
     """Ids of the projects and of the domains on which the user has any role that takes effect, and whether on the
     system. Five statements, however many projects there are."""
-    held = assignments.find(tx, EVERYWHERE, actors=_actors(tx, user_id))
-    implied = roles.implications(tx)
-    ordinary = {role_id for role_id, role in roles.all_by_id(tx).items() if role.domain_id is None}
-    counting = [one for one in held if algebra.closure([one.role_id], implied) & ordinary]
+    given = assignments.find(tx, EVERYWHERE, actors=_actors(tx, user_id))
+    known = read_roles(tx)
+    counting = [one for one in given if in_token(known, [one.role_id])]
     found_projects = {one.target_id for one in counting if one.target_kind == "project" and not one.inherited}
     found_domains = {one.target_id for one in counting if one.target_kind == "domain" and not one.inherited}
     inherited = [one.target_id for one in counting if one.inherited]

@@ -10,7 +10,7 @@ from unkai.identity.service.lookup import EVERYWHERE
 from unkai.identity.service.parts import Identity
 from unkai.identity.service.users import set_password
 from unkai.identity.settings import IdentityOptions
-from unkai.identity.store import assignments, projects, roles, users
+from unkai.identity.store import assignments, projects, roles, users, validation
 from unkai.identity.store import catalog as catalog_store
 from unkai.identity.store import tokens as token_store
 from unkai.kernel.ids import new_hex
@@ -152,7 +152,7 @@ def _user(tx: Tx, kit: Kit, name: str, domain_id: str, password: str, project_id
             created_at=identity.now(),
         )
         users.insert(tx, user)
-    login = users.login(tx, EVERYWHERE, user.id)
+    login = validation.login(tx, user.id)
     if login is None or login.password_hash is None or not identity.hasher.verify_now(login.password_hash, password):
         set_password(tx, kit, user, identity.hasher.hash_now(password), self_service=True)
         tokens.revoke(tx, kit, "user", user.id)

@@ -58,6 +58,8 @@ class Identity:
         self.hasher = Hasher(workers=options.password_hash_workers, backlog=options.password_hash_backlog)
         self.seconds: Callable[[], float] = time.time
         self.rings: dict[str, tuple[int, MultiFernet]] = {}
+        # What `effective.known_roles` keeps, with its epoch.
+        self.roles: tuple[int, object] | None = None
         self.catalog: tuple[int, list[tuple[Service, Endpoint]]] | None = None
 
     def now(self) -> datetime:

@@ -16,7 +16,7 @@ from unkai.identity.service.lookup import EVERYWHERE
 from unkai.identity.service.parts import Identity, Validated
 from unkai.identity.service.payload import Payload
 from unkai.identity.settings import TokenOptions
-from unkai.identity.store import application_credentials, projects, users
+from unkai.identity.store import application_credentials, validation
 from unkai.identity.store import tokens as store
 from unkai.kernel import log
 from unkai.kernel.columns import from_micros
@@ -60,8 +60,8 @@ def _load(tx: Tx, identity: Identity, token_id: str, epoch: int) -> Validated:
     except LookupError as error:
         raise TokenNotFound from error
     content = payload.open_sealed(token_id, ring)
-    token = describe(tx, content, token_id)
-    if store.is_revoked(tx, _subjects(token, content), token.issued_at):
+    token = describe(tx, identity, content, token_id, epoch)
+    if validation.is_revoked(tx, _subjects(token, content), token.issued_at):
         raise TokenNotFound
     return validated(token, epoch)
 
@@ -80,23 +80,23 @@ def _refuse(why: str, **facts: str | None) -> TokenNotFound:
     return TokenNotFound()
 
 
-def describe(tx: Tx, content: Payload, token_id: str) -> Token:
-    """Look up what a payload stands for, as it is now. A constant number of statements.
+def describe(tx: Tx, identity: Identity, content: Payload, token_id: str, epoch: int) -> Token:
+    """Look up what a payload stands for, as it is now: three or four statements.
 
     Raises TokenNotFound when any part of it is gone, disabled or without a role.
     """
     user_id, target_id = payload.unpack_id(content.user), payload.unpack_id(content.target)
-    user = users.get(tx, EVERYWHERE, user_id)
+    user = validation.user(tx, user_id)
     if user is None or not user.enabled:
         raise _refuse("user is gone or disabled", user_id=user_id)
-    known = projects.by_ids(tx, EVERYWHERE, {user.domain_id, target_id} - {""})
+    known = validation.places(tx, {user.domain_id, target_id} - {""})
     user_domain = _enabled(known.get(user.domain_id))
     project = domain = project_domain = None
     if content.kind == "project":
         project = _enabled(known.get(target_id))
         project_domain = project if project.is_domain else known.get(project.domain_id or "")
         if project_domain is None:
-            project_domain = projects.get(tx, EVERYWHERE, project.domain_id or "")
+            project_domain = validation.place(tx, project.domain_id or "")
         project_domain = _enabled(project_domain)
     elif content.kind == "domain":
         domain = _enabled(known.get(target_id))
@@ -112,7 +112,7 @@ def describe(tx: Tx, content: Payload, token_id: str) -> Token:
         project_domain=project_domain,
         domain=domain,
         system=content.kind == "system",
-        roles=_roles(tx, content, user),
+        roles=_roles(tx, identity, content, user, epoch),
     )
     return _with_application_credential(tx, content, token)
 
@@ -123,13 +123,13 @@ def _enabled(project: Project | None) -> Project:
     return project
 
 
-def _roles(tx: Tx, content: Payload, user: User) -> tuple[RoleRef, ...]:
+def _roles(tx: Tx, identity: Identity, content: Payload, user: User, epoch: int) -> tuple[RoleRef, ...]:
     if content.kind == "":
         return ()
     target: algebra.Target = (
         effective.SYSTEM_TARGET if content.kind == "system" else (content.kind, payload.unpack_id(content.target))
     )
-    found = effective.roles_on(tx, user.id, target)
+    found = effective.in_token(effective.known_roles(tx, identity, epoch), effective.held(tx, user.id, target))
     if not found:
         raise _refuse("user has no role there", user_id=user.id, target_id=target[1])
     return found

@@ -15,7 +15,7 @@ from unkai.identity.service.fields import Flag, Id, Name, UserOptions, given, me
 from unkai.identity.service.lookup import EVERYWHERE
 from unkai.identity.service.parts import Identity
 from unkai.identity.settings import IdentityOptions, SecurityOptions
-from unkai.identity.store import projects
+from unkai.identity.store import projects, validation
 from unkai.identity.store import tokens as token_store
 from unkai.identity.store import users as store
 from unkai.identity.store.writing import Taken
@@ -158,7 +158,7 @@ async def change_password(kit: Kit, user_id: str, original: str, new: str) -> No
     """
     options = kit.settings[SecurityOptions]
     identity = kit.get(Identity)
-    login = await kit.db.read(store.login, EVERYWHERE, user_id)
+    login = await kit.db.read(validation.login, user_id)
     await check_password(kit, login, original, expired_is_fine=True)
     if login is None:
         raise AuthenticationFailed("no such user")
@@ -188,7 +188,7 @@ async def change_password(kit: Kit, user_id: str, original: str, new: str) -> No
 
 def _replace_password(tx: Tx, kit: Kit, user_id: str, old_hash: str | None, hashed: str) -> None:
     """Only over the password that was checked: of two changes at once, one is refused."""
-    login = store.login(tx, EVERYWHERE, user_id)
+    login = validation.login(tx, user_id)
     if login is None or login.password_hash != old_hash:
         raise AuthenticationFailed(f"the password of user {user_id} changed meanwhile")
     set_password(tx, kit, login.user, hashed, self_service=True)

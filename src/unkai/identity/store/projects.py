@@ -28,23 +28,24 @@ def _limited(query: sa.Select[Any], scope: Scope) -> sa.Select[Any]:
     return restrict(query, scope, projects.c.id, owner)
 
 
+def row_to_project(row: Row, tags: tuple[str, ...] = ()) -> Project:
+    return Project(
+        id=row["id"],
+        name=row["name"],
+        domain_id=row["domain_id"] or None,
+        parent_id=row["parent_id"],
+        is_domain=row["is_domain"],
+        enabled=row["enabled"],
+        description=row["description"],
+        options=row["options"],
+        extra=row["extra"],
+        tags=tags,
+    )
+
+
 def _load(tx: Tx, rows: Sequence[Row]) -> list[Project]:
     tags = _tags(tx, [row["id"] for row in rows])
-    return [
-        Project(
-            id=row["id"],
-            name=row["name"],
-            domain_id=row["domain_id"] or None,
-            parent_id=row["parent_id"],
-            is_domain=row["is_domain"],
-            enabled=row["enabled"],
-            description=row["description"],
-            options=row["options"],
-            extra=row["extra"],
-            tags=tags.get(row["id"], ()),
-        )
-        for row in rows
-    ]
+    return [row_to_project(row, tags.get(row["id"], ())) for row in rows]
 
 
 def _tags(tx: Tx, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:

@@ -19,13 +19,6 @@ def revoke(tx: Tx, kind: str, subject: str, *, issued_before: datetime, forget_a
     )
 
 
-def is_revoked(tx: Tx, subjects: Iterable[tuple[str, str]], issued_at: datetime) -> bool:
-    """Whether any revocation names one of the (kind, subject) pairs and came after the token was issued."""
-    pairs = sa.or_(*(sa.and_(revocations.c.kind == kind, revocations.c.subject == who) for kind, who in subjects))
-    query = sa.select(revocations.c.id).where(pairs, revocations.c.issued_before >= issued_at).limit(1)
-    return tx.first(query) is not None
-
-
 def forget_revocations(tx: Tx, now: datetime) -> int:
     """Drop what can match no living token any more."""
     return tx.count(sa.delete(revocations).where(revocations.c.forget_at < now))

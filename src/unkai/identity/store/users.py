@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from unkai.identity.model import Listing, Login, User
+from unkai.identity.model import Listing, User
 from unkai.identity.store import writing
 from unkai.identity.store.listing import Columns, Row, page
 from unkai.identity.store.tables import memberships, passwords, users
@@ -32,11 +32,12 @@ def _limited(query: sa.Select[Any], scope: Scope) -> sa.Select[Any]:
     return restrict(query, scope, sa.literal(None), users.c.domain_id)
 
 
-def _select() -> sa.Select[Any]:
-    return sa.select(users, passwords.c.expires_at.label("password_expires_at")).select_from(_current)
+def select_users(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """Users with the end of their password, and more columns of the password in force."""
+    return sa.select(users, passwords.c.expires_at.label("password_expires_at"), *more).select_from(_current)
 
 
-def _user(row: Row) -> User:
+def row_to_user(row: Row) -> User:
     return User(
         id=row["id"],
         name=row["name"],
@@ -52,55 +53,35 @@ def _user(row: Row) -> User:
 
 
 def get(tx: Tx, scope: Scope, user_id: str) -> User | None:
-    row = tx.first(_limited(_select(), scope).where(users.c.id == user_id))
-    return None if row is None else _user(row)
+    row = tx.first(_limited(select_users(), scope).where(users.c.id == user_id))
+    return None if row is None else row_to_user(row)
 
 
 def by_ids(tx: Tx, scope: Scope, ids: Iterable[str]) -> dict[str, User]:
     wanted = list(set(ids))
     if not wanted:
         return {}
-    return {row["id"]: _user(row) for row in tx.all(_limited(_select(), scope).where(users.c.id.in_(wanted)))}
+    return {
+        row["id"]: row_to_user(row) for row in tx.all(_limited(select_users(), scope).where(users.c.id.in_(wanted)))
+    }
 
 
 def by_name(tx: Tx, scope: Scope, name: str, domain_id: str) -> User | None:
-    row = tx.first(_limited(_select(), scope).where(users.c.name == name, users.c.domain_id == domain_id))
-    return None if row is None else _user(row)
-
-
-def login(tx: Tx, scope: Scope, user_id: str) -> Login | None:
-    """A user with the password hash in force and the count of failures."""
-    query = sa.select(
-        users,
-        passwords.c.expires_at.label("password_expires_at"),
-        passwords.c.hash,
-        passwords.c.created_at.label("password_created_at"),
-        passwords.c.self_service,
-    ).select_from(_current)
-    row = tx.first(_limited(query, scope).where(users.c.id == user_id))
-    if row is None:
-        return None
-    return Login(
-        user=_user(row),
-        password_hash=row["hash"],
-        password_created_at=row["password_created_at"],
-        password_self_service=bool(row["self_service"]),
-        failed_auth_count=row["failed_auth_count"],
-        failed_auth_at=row["failed_auth_at"],
-    )
+    row = tx.first(_limited(select_users(), scope).where(users.c.name == name, users.c.domain_id == domain_id))
+    return None if row is None else row_to_user(row)
 
 
 def listed(tx: Tx, scope: Scope, listing: Listing, *, group_id: str | None = None) -> tuple[list[User], bool]:
     """A page of users, of one group's when `group_id` is given. The filter `password_expires_at` has a pair
     (operator, time) as its value."""
-    query = _limited(_select(), scope)
+    query = _limited(select_users(), scope)
     if group_id is not None:
         query = query.join(memberships, memberships.c.user_id == users.c.id).where(memberships.c.group_id == group_id)
     for wanted in listing.filters:
         if wanted.name == "password_expires_at":
             query = query.where(_expiring(*wanted.value))
     rows, more = page(tx, query, listing, _COLUMNS, users.c.id)
-    return [_user(row) for row in rows], more
+    return [row_to_user(row) for row in rows], more
 
 
 def _expiring(operator: str, when: datetime) -> sa.ColumnElement[bool]:
