@@ -13,7 +13,7 @@ from openstack.connection import Connection
 from harness.clouds import wait_for
 
 USER = "cirros"
-BOOT_SECONDS = 180.0  # a guest without KVM on a busy machine
+BOOT_SECONDS = 300.0  # a guest without KVM on a busy machine; some ten seconds on an idle one
 
 
 @dataclass(frozen=True)
