@@ -5,6 +5,14 @@ import msgspec
 from unkai.kernel.scope import Scope
 
 
+class AccessRule(msgspec.Struct, frozen=True):
+    """One kind of call that a restricted token may make: catalog type of the service, HTTP method, path pattern."""
+
+    service: str
+    method: str
+    path: str
+
+
 class Context(msgspec.Struct, frozen=True, kw_only=True):
     """The caller. Scope is a project, a domain, the system, or nothing (unscoped token).
 
@@ -30,6 +38,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     token: str | None = None
     is_admin_project: bool = True
     trust_id: str | None = None
+    # What the token is limited to; None: nothing. Checked before any handler runs.
+    access_rules: tuple[AccessRule, ...] | None = None
 
     @property
     def is_admin(self) -> bool:

@@ -180,6 +180,23 @@ async def test_validating_a_token_with_access_rules_needs_a_service_that_checks_
         assert shown["token"]["application_credential"]["access_rules"][0]["path"] == "/v3/auth/projects"
 
 
+async def test_access_rules_limit_what_a_token_opens(cloud: IdentityCloud) -> None:
+    own = cloud.made.users["demo"]
+    rule = {"service": "identity", "method": "GET", "path": "/v3/auth/projects"}
+    async with cloud.as_user("demo", DEMO, project("demo")) as demo:
+        some = await make(demo, own, "some", access_rules=[rule], unrestricted=True)
+        none = await make(demo, own, "none", access_rules=[])
+    for made, status in ((some, 200), (none, 401)):
+        token = await cloud.token(by_credential(made["id"], made["secret"]))
+        async with cloud.client(token) as client:
+            caller = Caller(client)
+            await caller.get("/auth/projects", status)
+            await caller.get(f"/users/{own}", 401)
+            await caller.delete("/auth/tokens", 401, headers={"X-Subject-Token": token})
+            headers = {"X-Subject-Token": token, "OpenStack-Identity-Access-Rules": "1.0"}
+            await caller.get("/auth/tokens", headers=headers)
+
+
 async def test_limit_of_credentials(tmp_path: Any) -> None:
     from harness.identity import identity_cloud
 

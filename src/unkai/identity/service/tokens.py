@@ -20,7 +20,7 @@ from unkai.identity.store import application_credentials, validation
 from unkai.identity.store import tokens as store
 from unkai.kernel import log
 from unkai.kernel.columns import from_micros
-from unkai.kernel.context import Context
+from unkai.kernel.context import AccessRule, Context
 from unkai.kernel.errors import Unauthorized
 from unkai.kernel.kit import Kit
 from unkai.kernel.store import Tx
@@ -151,6 +151,7 @@ def _with_application_credential(tx: Tx, content: Payload, token: Token) -> Toke
 
 def _context(token: Token) -> Context:
     project, domain = token.project, token.project_domain
+    rules = token.application_credential.access_rules if token.application_credential is not None else None
     return Context(
         user_id=token.user.id,
         user_name=token.user.name,
@@ -164,6 +165,7 @@ def _context(token: Token) -> Context:
         system_scope="all" if token.system else None,
         roles=tuple(role.name for role in token.roles),
         audit_id=token.audit_ids[0],
+        access_rules=None if rules is None else tuple(AccessRule(r.service, r.method, r.path) for r in rules),
     )
 
 

@@ -22,6 +22,7 @@ from unkai.kernel.errors import ApiError, ClientGone, MethodNotAllowed, NotFound
 from unkai.kernel.ids import new_request_id, valid_request_id
 from unkai.kernel.kit import Kit
 from unkai.kernel.settings import Group, option
+from unkai.kernel.web.access import permits
 from unkai.kernel.web.microversion import Version
 from unkai.kernel.web.request import Body, Query, Request, Response
 from unkai.kernel.web.routing import ErrorView, Room, Route
@@ -123,6 +124,9 @@ class Application:
                 raise NotFound
             if route.auth:
                 context = await self._who(headers, context)
+                if not permits(context.access_rules, room.name, room.prefix, req.method, req.scope["path"]):
+                    _log.info("access rules do not permit", method=req.method, path=req.scope["path"])
+                    raise Unauthorized(headers=self._challenge())
             request = Request(
                 kit=self._kit,
                 method=req.method,
