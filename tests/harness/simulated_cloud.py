@@ -148,6 +148,16 @@ class SimulatedCloud:
         """The guest's power changes by itself."""
         self._holder(server_id).happen(server_id, power)
 
+    def holders(self, server_id: str) -> list[str]:
+        """Names of the hosts that have the guest: one, unless something is wrong."""
+        pairs = zip(self.machines, self.drivers, strict=True)
+        return [machine.name for machine, driver in pairs if server_id in driver._guests]
+
+    def power(self, server_id: str) -> PowerState:
+        """What the guest's power really is."""
+        found: PowerState = self._held(server_id).power
+        return found
+
     def _holder(self, server_id: str) -> SimulatedDriver:
         return next(driver for driver in self.drivers if server_id in driver._guests)
 
