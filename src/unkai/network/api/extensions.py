@@ -62,11 +62,13 @@ def _view(alias: str) -> dict[str, Any]:
 
 
 async def _list(request: Request) -> Response:
+    """What this API can."""
     names = fields(request)
     return reply({"extensions": [chosen(_view(alias), names) for alias in EXTENSIONS]})
 
 
 async def _show(request: Request) -> Response:
+    """One extension."""
     alias = request.params["alias"]
     if alias not in EXTENSIONS:
         raise ExtensionNotFound(alias=alias)

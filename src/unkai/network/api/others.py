@@ -26,6 +26,7 @@ def _agent(one: agents.Agent) -> dict[str, Any]:
 
 
 async def _agents(request: Request) -> Response:
+    """What runs for the network on each host."""
     # As upstream: who may not see agents sees an empty list.
     if not request.allows("get_agent", {}):
         return reply({"agents": []})
@@ -40,12 +41,14 @@ async def _agents(request: Request) -> Response:
 
 
 async def _one_agent(request: Request) -> Response:
+    """One agent."""
     request.authorize("get_agent", {})
     found = await request.kit.db.read(agents.agent, request.kit, request.params["id"])
     return reply({"agent": querying.chosen(_agent(found), querying.fields(request))})
 
 
 async def _zones(request: Request) -> Response:
+    """Availability zones of networks and routers."""
     request.authorize("get_availability_zone", {})
     known = await request.kit.db.read(hosts, request.kit)
     names = sorted({host.zone for host in known if host.chassis and host.up})
@@ -56,11 +59,13 @@ async def _zones(request: Request) -> Response:
 
 
 async def _providers(request: Request) -> Response:
+    """Who provides which kind of service."""
     request.authorize("get_service_provider", {})
     return reply({"service_providers": [{"service_type": "L3_ROUTER_NAT", "name": "ovn", "default": True}]})
 
 
 async def _availabilities(request: Request) -> Response:
+    """How many addresses of each network are used."""
     request.authorize("get_network_ip_availability", {})
     found = await request.kit.db.read(_availability, None)
     for parameter, key in (
@@ -75,6 +80,7 @@ async def _availabilities(request: Request) -> Response:
 
 
 async def _one_availability(request: Request) -> Response:
+    """How many addresses of one network are used."""
     request.authorize("get_network_ip_availability", {})
     found = await request.kit.db.read(_availability, request.params["id"])
     return reply({"network_ip_availability": found[0]})

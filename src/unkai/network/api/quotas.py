@@ -19,12 +19,14 @@ def _may_read(request: Request, project_id: str) -> None:
 
 
 async def _list(request: Request) -> Response:
+    """Quotas of the projects that have some of their own."""
     request.authorize("get_quota", {})
     found = await request.kit.db.read(quotas.of_all_projects, request.kit)
     return reply({"quotas": [limits | _names(project) for project, limits in found.items()]})
 
 
 async def _show(request: Request) -> Response:
+    """A project's quota."""
     project_id = request.params["project_id"]
     _may_read(request, project_id)
     limits = await request.kit.db.read(lambda tx: request.kit.quota.limits(tx, SERVICE, project_id))
@@ -32,12 +34,14 @@ async def _show(request: Request) -> Response:
 
 
 async def _default(request: Request) -> Response:
+    """The quota of projects that have none of their own."""
     _may_read(request, request.params["project_id"])
     limits = await request.kit.db.read(lambda tx: request.kit.quota.defaults(tx, SERVICE))
     return reply({"quota": limits})
 
 
 async def _details(request: Request) -> Response:
+    """A project's quota with what is used of it."""
     project_id = request.params["project_id"]
     _may_read(request, project_id)
 
@@ -50,6 +54,7 @@ async def _details(request: Request) -> Response:
 
 
 async def _update(request: Request) -> Response:
+    """Set a project's quota."""
     project_id = request.params["project_id"]
     request.authorize("update_quota", {"project_id": project_id, "tenant_id": project_id})
     body = await request.json()
@@ -73,6 +78,7 @@ async def _update(request: Request) -> Response:
 
 
 async def _delete(request: Request) -> Response:
+    """Put a project's quota back to the defaults."""
     project_id = request.params["project_id"]
     request.authorize("delete_quota", {"project_id": project_id, "tenant_id": project_id})
     if not await request.kit.db.run(quotas.reset, request.kit, project_id):

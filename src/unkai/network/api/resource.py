@@ -117,6 +117,7 @@ def allowed(resource: Resource, tx: Tx, kit: Kit, context: Context, rule: str, t
 
 
 async def _list(resource: Resource, request: Request) -> Response:
+    """What the caller sees, by filters, sorted, by pages."""
     wanted = querying.listing(request, resource.filterable)
     names = querying.fields(request)
     await resource.prepare(request)
@@ -137,6 +138,7 @@ async def _list(resource: Resource, request: Request) -> Response:
 
 
 async def _show(resource: Resource, request: Request) -> Response:
+    """One of them."""
     item = await request.kit.db.read(_loaded, resource, request, request.params["id"])
     shown = view(resource, request.kit, request.context, item)
     return reply({resource.name: querying.chosen(shown, querying.fields(request))})
@@ -147,6 +149,7 @@ def _loaded(tx: Tx, resource: Resource, request: Request, id: str) -> Any:
 
 
 async def _create(resource: Resource, request: Request) -> Response:
+    """Make one, or several at once: all or none."""
     body = await _body(request)
     many = resource.plural in body
     given = body.get(resource.plural if many else resource.name)
@@ -174,6 +177,7 @@ def _created(tx: Tx, resource: Resource, request: Request, wanted: list[Values])
 
 
 async def _update(resource: Resource, request: Request) -> Response:
+    """Change one."""
     body = await _body(request)
     values = for_update(resource.attributes, values_of(resource, body.get(resource.name)))
     item = await request.kit.db.run(_updated, resource, request, values)
@@ -192,6 +196,7 @@ def _updated(tx: Tx, resource: Resource, request: Request, values: Values) -> An
 
 
 async def _delete(resource: Resource, request: Request) -> Response:
+    """Delete one."""
     await request.kit.db.run(_deleted, resource, request)
     return empty(204)
 

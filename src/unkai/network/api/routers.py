@@ -76,6 +76,7 @@ ROUTER = Resource(
 
 
 async def _add_interface(request: Request) -> Response:
+    """Connect a router to a subnet."""
     subnet_id, port_id = await _interface(request)
 
     def work(tx: Tx) -> service.RouterInterface:
@@ -86,6 +87,7 @@ async def _add_interface(request: Request) -> Response:
 
 
 async def _remove_interface(request: Request) -> Response:
+    """Disconnect a router from a subnet."""
     subnet_id, port_id = await _interface(request)
 
     def work(tx: Tx) -> service.RouterInterface:
@@ -113,11 +115,13 @@ async def _interface(request: Request) -> tuple[str | None, str | None]:
 
 
 async def _add_routes(request: Request) -> Response:
+    """Add some extra routes."""
     wanted = await _routes(request)
     return await _change_routes(request, "add_extraroutes", add=wanted)
 
 
 async def _remove_routes(request: Request) -> Response:
+    """Remove some extra routes."""
     wanted = await _routes(request)
     return await _change_routes(request, "remove_extraroutes", remove=wanted)
 

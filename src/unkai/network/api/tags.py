@@ -34,11 +34,13 @@ def _item(tx: Tx, resource: Resource, request: Request, verb: str) -> Any:
 
 
 async def _list(resource: Resource, request: Request) -> Response:
+    """The tags of a resource."""
     item = await request.kit.db.read(_item, resource, request, "get")
     return reply({"tags": item.tags})
 
 
 async def _check(resource: Resource, request: Request) -> Response:
+    """Whether a resource has a tag."""
     item = await request.kit.db.read(_item, resource, request, "get")
     if request.params["tag"] not in item.tags:
         raise TagNotFound(tag=request.params["tag"])
@@ -46,6 +48,7 @@ async def _check(resource: Resource, request: Request) -> Response:
 
 
 async def _replace(resource: Resource, request: Request) -> Response:
+    """Replace all tags of a resource."""
     tags = await _tags(request)
 
     def work(tx: Tx) -> None:
@@ -57,6 +60,7 @@ async def _replace(resource: Resource, request: Request) -> Response:
 
 
 async def _add_some(resource: Resource, request: Request) -> Response:
+    """Add several tags to a resource."""
     tags = await _tags(request)
 
     def work(tx: Tx) -> list[str]:
@@ -70,6 +74,7 @@ async def _add_some(resource: Resource, request: Request) -> Response:
 
 
 async def _add(resource: Resource, request: Request) -> Response:
+    """Add a tag to a resource."""
     tag = _tag(request.params["tag"])
 
     def work(tx: Tx) -> None:
@@ -82,6 +87,8 @@ async def _add(resource: Resource, request: Request) -> Response:
 
 
 async def _clear(resource: Resource, request: Request) -> Response:
+    """Remove all tags of a resource."""
+
     def work(tx: Tx) -> None:
         common.set_tags(tx, _item(tx, resource, request, "delete").id, [])
 
@@ -90,6 +97,7 @@ async def _clear(resource: Resource, request: Request) -> Response:
 
 
 async def _remove(resource: Resource, request: Request) -> Response:
+    """Remove a tag of a resource."""
     tag = request.params["tag"]
 
     def work(tx: Tx) -> None:

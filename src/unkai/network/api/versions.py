@@ -19,11 +19,13 @@ _COLLECTIONS = (
 
 
 async def _versions(request: Request) -> Response:
+    """The versions of the API."""
     link = {"rel": "self", "href": f"{request.base_url}{VERSION}/"}
     return reply({"versions": [{"id": "v2.0", "status": "CURRENT", "links": [link]}]})
 
 
 async def _version(request: Request) -> Response:
+    """The resources of this version."""
     base = f"{request.base_url}{VERSION}"
     found = [
         {"name": name, "collection": plural, "links": [{"rel": "self", "href": f"{base}/{plural}"}]}
