@@ -3,10 +3,11 @@
 import pytest
 
 from unit.network.world import ADMIN, ALICE, BOB, World, ips
+from unkai.contracts.guest import MetadataPort
 from unkai.kernel.scope import Scope
 from unkai.network import errors
 from unkai.network.model import COMPUTE
-from unkai.network.service import floating_ips, guests, security_groups
+from unkai.network.service import floating_ips, guests, security_groups, system_ports
 from unkai.network.service.guests import NetworkRequest
 from unkai.network.store import pending, ports
 
@@ -35,6 +36,8 @@ def test_a_server_gets_ports_in_the_order_of_its_requests(cloud: World) -> None:
     assert interfaces[1].addresses[0].gateway == "10.1.0.1"
     assert interfaces[1].addresses[0].prefix_length == 24
     assert interfaces[1].mtu == 1442
+    metadata = cloud.read(system_ports.metadata_port, first.id)
+    assert interfaces[1].metadata == MetadataPort(metadata.id, metadata.mac_address, [f"{ips(metadata)[0]}/24"])
 
 
 def test_release_deletes_what_was_made_and_frees_what_was_given(cloud: World) -> None:
