@@ -20,7 +20,7 @@ def console_log(folder: Path) -> Path:
 
 def vnc_socket(folder: Path) -> Path:
     """In a folder of its own, the only one of a guest's that QEMU's user may write to."""
-    return folder / "run" / "vnc.sock"
+    return folder / "run" / "vnc"
 
 
 def add_consoles(devices: Element, folder: Path, host: Host, hardware: Hardware) -> None:

@@ -38,6 +38,7 @@ _log = get(__name__)
 # A guest that is still booting misses the first request to power off. Upstream's pause.
 _ASK_AGAIN = 10.0
 _LOOK_AGAIN = 0.5
+_SOCKET_LIMIT = 107  # bytes of sun_path, without the final zero
 
 
 class LibvirtDriver(Driver):
@@ -320,7 +321,12 @@ async def _logged(work: Coroutine[Any, Any, None]) -> None:
 def build(
     settings: Settings, where: Paths, host_id: str, virt_type: Literal["kvm", "qemu"], fetch: Fetch
 ) -> LibvirtDriver:
-    """The driver with its parts. `fetch` opens an image's stored bytes at the control plane."""
+    """The driver with its parts. `fetch` opens an image's stored bytes at the control plane.
+
+    Raises ValueError when the guests' sockets would have names that are too long.
+    """
+    if len(os.fsencode(consoles.vnc_socket(where.guest("0" * 36)))) > _SOCKET_LIMIT:
+        raise ValueError(f"{where.instances} is too long: sockets below it must fit into {_SOCKET_LIMIT} bytes")
     common, hypervisor, network = settings[Default], settings[Libvirt], settings[Ovn]
     vendor = settings[Api].vendordata_jsonfile_path
     cache = BaseImages(where.base, fetch, raw=common.force_raw_images)
