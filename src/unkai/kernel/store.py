@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
+import tenacity
 from sqlalchemy import event
 
 from unkai.kernel import metrics
@@ -130,8 +131,14 @@ class Database:
         return await asyncio.wrap_future(call, loop=loop)
 
     def run_now(self, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        with self._transaction(self._writer) as tx:
-            result = work(tx, *args, **kwargs)
+        """As `run`, on this thread. PostgreSQL ends one of two transactions that wait for each other: nothing of it
+        happened, so `work` is simply done again. It must touch nothing but its `Tx`, which all services keep to."""
+
+        def once() -> tuple[Tx, T]:
+            with self._transaction(self._writer) as tx:
+                return tx, work(tx, *args, **kwargs)
+
+        tx, result = once() if self._writer.dialect.name == "sqlite" else _patiently(once)
         tx.committed()
         return result
 
@@ -149,6 +156,16 @@ class Database:
             threads.shutdown(wait=True)
         for engine in {self._writer, self._reader}:
             engine.dispose()
+
+
+_CONFLICTS = ("40P01", "40001")  # deadlock_detected, serialization_failure
+
+_patiently = tenacity.Retrying(
+    retry=tenacity.retry_if_exception(lambda e: getattr(getattr(e, "orig", None), "sqlstate", None) in _CONFLICTS),
+    wait=tenacity.wait_random_exponential(multiplier=0.01, max=0.5),
+    stop=tenacity.stop_after_attempt(10),
+    reraise=True,
+)
 
 
 def _sqlite_engine(url: sa.URL, begin: str, size: int) -> sa.Engine:

@@ -24,8 +24,8 @@ from unkai.kernel.store import Database, Tx
 from unkai.kernel.wake import Wake
 from unkai.kernel.web.app import Application
 from unkai.nodes import room, service
-from unkai.nodes.peers import InProcessPeer
 from unkai.nodes.errors import HostUnreachable
+from unkai.nodes.peers import InProcessPeer
 from unkai.nodes.settings import NodeChannel, NodesDefault
 from unkai.placement import room as placement_room
 from unkai.placement import service as placement
@@ -114,7 +114,10 @@ async def test_registering_makes_host_and_provider(kit: Kit, host: Host) -> None
     (found,) = await kit.db.read(service.hosts, kit)
     assert (found.host, found.up, found.zone, found.disabled) == ("h1", True, "nova", False)
     inventories = await kit.db.read(placement.inventories_by_providers, [HOST_ID])
-    assert {name: (row.inventory.total, row.inventory.reserved, row.inventory.allocation_ratio) for name, row in inventories[HOST_ID].items()} == {
+    assert {
+        name: (row.inventory.total, row.inventory.reserved, row.inventory.allocation_ratio)
+        for name, row in inventories[HOST_ID].items()
+    } == {
         "VCPU": (8, 0, 4.0),
         "MEMORY_MB": (16000, 512, 1.0),
         "DISK_GB": (100, 0, 1.0),

@@ -105,6 +105,27 @@ async def test_writers_do_not_lose_each_others_writes(db: Database) -> None:
     assert await db.read(lambda tx: tx.scalar(sa.select(things.c.size))) == 40
 
 
+async def test_two_that_wait_for_each_other_both_get_through(db: Database) -> None:
+    for name in "ab":
+        await db.run(put, id=name, size=0)
+    met = threading.Barrier(2) if db.engine.dialect.name == "postgresql" else None
+    rung: list[str] = []
+
+    def both(tx: Tx, first: str, second: str) -> None:
+        for name in (first, second):
+            tx.execute(sa.update(things).where(things.c.id == name).values(size=things.c.size + 1))
+            if met is not None and not met.broken:
+                try:
+                    met.wait(1)
+                except threading.BrokenBarrierError:
+                    met.abort()
+        tx.after_commit(lambda: rung.append(first))
+
+    await asyncio.gather(db.run(both, "a", "b"), db.run(both, "b", "a"))
+    assert await db.read(lambda tx: tx.scalars(sa.select(things.c.size))) == [2, 2]
+    assert sorted(rung) == ["a", "b"]
+
+
 def test_upsert(db: Database) -> None:
     for size in (1, 2):
         db.run_now(upsert, things, {"id": "1", "name": "a", "size": size}, ["id"])

@@ -1,6 +1,7 @@
 """How a resource states its routes: method, path, handler, the query names it knows and its versions."""
 
 from collections.abc import Iterable
+from functools import wraps
 from typing import Protocol
 
 import msgspec
@@ -84,6 +85,7 @@ def _route(endpoint: Endpoint, prefix: str, handler: Handler) -> Route:
 def _as_v20(handler: Handler) -> Handler:
     """v2.0 knows no microversions."""
 
+    @wraps(handler)
     async def handle(request: Request) -> Response:
         request.version = MINIMUM
         return await handler(request)
@@ -92,6 +94,7 @@ def _as_v20(handler: Handler) -> Handler:
 
 
 def _guarded(endpoint: Endpoint, handler: Handler) -> Handler:
+    @wraps(handler)
     async def handle(request: Request) -> Response:
         project = request.params.get("project_id")
         if project is not None and project != request.context.project_id:

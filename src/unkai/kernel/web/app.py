@@ -245,7 +245,8 @@ class Application:
             if room.versions is not None:
                 version = room.versions.negotiate(headers)
                 extra.update(room.versions.answer_headers(version))
-            if "x-auth-token" not in headers and isinstance(refusal, NotFound) and room.prefix not in ("", "/identity"):
+            hidden = isinstance(refusal, NotFound) and room.prefix not in ("", "/identity")
+            if hidden and "x-auth-token" not in headers:
                 # Upstream authenticates before it routes.
                 refusal = Unauthorized(headers=self._challenge())
         except ApiError as not_acceptable:

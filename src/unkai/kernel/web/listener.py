@@ -67,8 +67,8 @@ class Listener(uvicorn.Server):
     async def begin(self) -> None:
         """Returns once connections are accepted. Raises OSError."""
         self._task = asyncio.create_task(self._serve(self._sockets))
-        while not self.started and not self._task.done():
-            await asyncio.sleep(0.005)  # noqa: ASYNC110 - uvicorn tells by a flag, not by an event
+        while not self.started and not self._task.done():  # noqa: ASYNC110 - uvicorn tells by a flag, not an event
+            await asyncio.sleep(0.005)
         if self._task.done():
             await self._task
 
