@@ -94,6 +94,13 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
     extra: dict[str, Any]
 
 
+class KnownRoles(msgspec.Struct, frozen=True):
+    """Every role and what it implies directly: small tables, read whole."""
+
+    by_id: dict[str, Role]
+    implied: dict[str, list[str]]
+
+
 class Assignment(msgspec.Struct, frozen=True):
     """A role of an actor on a target. `inherited` counts for the projects below the target, not for itself."""
 

@@ -12,10 +12,6 @@ class DefaultOptions(Group, name="DEFAULT"):
 class IdentityOptions(Group, name="identity"):
     default_domain_id: str = option("default", "The domain of users, groups and projects that name none.")
     max_password_length: int = option(4096, "Longest password in characters.")
-    password_hash_workers: int = option(
-        2, "Threads that hash passwords: each needs 19 MiB and a core for about 25 ms a password."
-    )
-    password_hash_backlog: int = option(500, "Passwords that may wait for hashing; beyond it the answer is 503.")
 
 
 class TokenOptions(Group, name="token"):
@@ -28,7 +24,6 @@ class TokenOptions(Group, name="token"):
 
 class FernetOptions(Group, name="fernet_tokens"):
     max_active_keys: int = option(3, "Keys kept in the ring: the newest signs, all of them validate.")
-    rotation_days: int = option(30, "Days after which a new signing key is made; 0 never rotates.")
 
 
 class SecurityOptions(Group, name="security_compliance"):
@@ -64,8 +59,12 @@ class CredentialOptions(Group, name="credential"):
     user_limit: int = option(-1, "Most credentials (EC2, TOTP...) of one user; -1 is unlimited.")
 
 
-class UnifiedLimitOptions(Group, name="unified_limit"):
-    list_limit: int | None = option(None, "Most entries of one answer that lists limits.")
+class UnkaiOptions(Group, name="unkai"):
+    password_hash_workers: int = option(
+        2, "Threads that hash passwords: each needs 19 MiB and a core for about 25 ms a password."
+    )
+    password_hash_backlog: int = option(500, "Passwords that may wait for hashing; beyond it the answer is 503.")
+    token_key_days: int = option(30, "Days after which a new key signs tokens; 0 never changes it.")
 
 
 class AssignmentOptions(Group, name="assignment"):

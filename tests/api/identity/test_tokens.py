@@ -18,7 +18,7 @@ from harness.identity import (
     identity_cloud,
     project,
 )
-from unkai.identity.settings import FernetOptions, SecurityOptions, TokenOptions
+from unkai.identity.settings import FernetOptions, SecurityOptions, TokenOptions, UnkaiOptions
 
 DOMAIN = {"domain": {"id": "default"}}
 
@@ -368,7 +368,7 @@ async def test_rules_on_new_passwords(tmp_path: Path) -> None:
 async def test_keys_rotate_and_old_tokens_live_on(tmp_path: Path) -> None:
     from unkai.identity.service import keyring
 
-    with identity_cloud(tmp_path, FernetOptions(rotation_days=1, max_active_keys=2)) as cloud:
+    with identity_cloud(tmp_path, UnkaiOptions(token_key_days=1), FernetOptions(max_active_keys=2)) as cloud:
         before = await cloud.login("demo", DEMO)
         assert await cloud.kit.db.run(keyring.rotate, cloud.kit) is False
         cloud.ahead = 86400 - 3000

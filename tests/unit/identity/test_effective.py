@@ -34,9 +34,7 @@ def fill(
     for table in reversed(tables.sorted_tables):
         if table.name.startswith("identity_") and table.name != "identity_projects":
             tx.execute(table.delete())
-    for identity, _, _ in reversed(rows):
-        projects.delete(tx, EVERYWHERE, [identity])
-    projects.delete(tx, EVERYWHERE, DOMAINS)
+    projects.delete(tx, EVERYWHERE, [*PROJECTS, *DOMAINS])
     for domain in DOMAINS:
         projects.insert(tx, place(domain, None, None))
     for identity, parent, domain_id in rows:

@@ -29,6 +29,10 @@ class Body(msgspec.Struct, frozen=True):
     changed: int
 
 
+# Never kept as an extra attribute: links are ours, and the old password of a user is nobody's business.
+_NOT_EXTRA = frozenset({"links", "original_password"})
+
+
 async def read_resource(req: Request, key: str, kind: type[T]) -> tuple[T, Body]:
     """The object under `key`, validated. Attributes that `kind` does not know are kept, as upstream keeps them.
 
@@ -43,7 +47,7 @@ async def read_resource(req: Request, key: str, kind: type[T]) -> tuple[T, Body]
     extra = {
         name.replace(":", "_").replace("-", "_"): value
         for name, value in fields.items()
-        if name not in names and name != "links"
+        if name not in names and name not in _NOT_EXTRA
     }
     return known, Body(extra, len(fields))
 
@@ -97,19 +101,10 @@ def listing(
             inexact = _inexact(key, value, texts)
             if inexact is not None:
                 found.append(inexact)
-    page = req.page(maximum=_most(req), sortable=set(sortable), default=default)
-    limit = page.limit if page.limit != UNLIMITED else None
-    return Listing(filters=tuple(found), limit=limit or None, marker=page.marker, sort=page.sort)
-
-
-UNLIMITED = 2**31
-
-
-def _most(req: Request) -> int:
     options = req.kit.settings[DefaultOptions]
-    if "limit" in req.query:
-        return options.max_db_limit
-    return options.list_limit or UNLIMITED
+    page = req.page(maximum=options.max_db_limit, sortable=set(sortable), default=default)
+    limit = page.limit if "limit" in req.query else options.list_limit
+    return Listing(filters=tuple(found), limit=limit or None, marker=page.marker, sort=page.sort)
 
 
 def _inexact(key: str, value: str, names: frozenset[str]) -> Filter | None:

@@ -170,11 +170,11 @@ async def _earlier_token(kit: Kit, token_id: str, request: AuthRequest) -> Proof
     """Exchange a token. What came from a narrow credential must not be turned into anything else."""
     token = (await tokens.validate(kit, token_id)).token
     if "application_credential" in token.methods:
-        raise NotPermitted(action="Using a delegated token to create another token is not allowed.")
+        raise NotPermitted(action="Using a delegated token to create another token is not allowed")
     scope = request.scope if not isinstance(request.scope, str) else None
     if token.system and scope is not None and (scope.project is not None or scope.domain is not None):
         raise NotPermitted(
-            action="Using a system-scoped token to create a project-scoped or domain-scoped token is not allowed."
+            action="Using a system-scoped token to create a project-scoped or domain-scoped token is not allowed"
         )
     if token.scoped and not kit.settings[TokenOptions].allow_rescope_scoped_token:
         raise NotPermitted(action="rescope a scoped token")

@@ -18,23 +18,21 @@ from unkai.kernel.kit import Kit
 from unkai.kernel.store import Tx
 
 
-def projects(tx: Tx, kit: Kit, project_ids: Sequence[str]) -> None:
-    """Roles on the projects (or domains), credentials bound to them, limits, and every token on them."""
+def projects(tx: Tx, project_ids: Sequence[str]) -> None:
+    """Roles on the projects (or domains), credentials bound to them, and limits. Tokens are the caller's to revoke."""
     assignments.delete_on_targets(tx, EVERYWHERE, [("project", project_id) for project_id in project_ids])
     assignments.delete_on_targets(tx, EVERYWHERE, [("domain", project_id) for project_id in project_ids])
     application_credentials.delete_where(tx, EVERYWHERE, project_ids=project_ids)
     credentials.delete_where(tx, EVERYWHERE, project_ids=project_ids)
     limits.delete_of(tx, EVERYWHERE, project_ids)
     users.forget_default_project(tx, EVERYWHERE, project_ids)
-    for project_id in project_ids:
-        tokens.revoke(tx, kit, "project", project_id)
 
 
 def domain_contents(tx: Tx, kit: Kit, domain_id: str) -> None:
-    """Users, groups and roles of a domain, with all they have."""
+    """Users, groups and roles of a domain with all they have, and every token of its users or on its projects."""
     user_ids = users.ids_of_domain(tx, EVERYWHERE, domain_id)
     group_ids = groups.ids_of_domain(tx, EVERYWHERE, domain_id)
-    of_users(tx, kit, user_ids)
+    of_users(tx, user_ids)
     users.delete(tx, EVERYWHERE, user_ids)
     assignments.delete_of_actors(tx, EVERYWHERE, [("group", group_id) for group_id in group_ids])
     groups.delete(tx, EVERYWHERE, group_ids)
@@ -42,15 +40,11 @@ def domain_contents(tx: Tx, kit: Kit, domain_id: str) -> None:
     tokens.revoke(tx, kit, "domain", domain_id)
 
 
-def of_users(tx: Tx, kit: Kit, user_ids: Sequence[str]) -> None:
-    """Roles, credentials and tokens of users that are about to be deleted."""
-    if not user_ids:
-        return
+def of_users(tx: Tx, user_ids: Sequence[str]) -> None:
+    """Roles and credentials of users that are about to be deleted. Tokens are the caller's to revoke."""
     assignments.delete_of_actors(tx, EVERYWHERE, [("user", user_id) for user_id in user_ids])
     application_credentials.delete_where(tx, EVERYWHERE, user_ids=user_ids)
     credentials.delete_where(tx, EVERYWHERE, user_ids=user_ids)
-    for user_id in user_ids:
-        tokens.revoke(tx, kit, "user", user_id)
 
 
 def of_disabled_user(tx: Tx, kit: Kit, user_id: str) -> None:

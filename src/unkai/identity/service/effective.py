@@ -2,9 +2,7 @@
 
 from collections.abc import Iterable
 
-import msgspec
-
-from unkai.identity.model import SYSTEM, ActorKind, Role, RoleRef
+from unkai.identity.model import SYSTEM, ActorKind, KnownRoles, RoleRef
 from unkai.identity.service import algebra
 from unkai.identity.service.lookup import EVERYWHERE
 from unkai.identity.service.parts import Identity
@@ -12,13 +10,6 @@ from unkai.identity.store import assignments, groups, projects, roles, validatio
 from unkai.kernel.store import Tx
 
 SYSTEM_TARGET: algebra.Target = ("system", SYSTEM)
-
-
-class KnownRoles(msgspec.Struct, frozen=True):
-    """Every role and what it implies: small tables, read whole."""
-
-    by_id: dict[str, Role]
-    implied: dict[str, list[str]]
 
 
 def read_roles(tx: Tx) -> KnownRoles:
@@ -29,9 +20,7 @@ def known_roles(tx: Tx, identity: Identity, epoch: int) -> KnownRoles:
     """As of an epoch: every change of roles bumps it."""
     if identity.roles is None or identity.roles[0] != epoch:
         identity.roles = (epoch, read_roles(tx))
-    found = identity.roles[1]
-    assert isinstance(found, KnownRoles)
-    return found
+    return identity.roles[1]
 
 
 def held(tx: Tx, user_id: str, target: algebra.Target) -> set[str]:

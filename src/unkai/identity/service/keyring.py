@@ -11,7 +11,7 @@ from cryptography.fernet import MultiFernet
 
 from unkai.identity.service import payload
 from unkai.identity.service.parts import Identity
-from unkai.identity.settings import FernetOptions, TokenOptions
+from unkai.identity.settings import FernetOptions, TokenOptions, UnkaiOptions
 from unkai.identity.store import tokens as store
 from unkai.kernel.kit import Kit
 from unkai.kernel.store import Tx
@@ -44,10 +44,11 @@ def ring(tx: Tx, identity: Identity, purpose: str, epoch: int | None = None) -> 
 def rotate(tx: Tx, kit: Kit) -> bool:
     """Make a new signing key when the newest is old enough, and drop what the ring need not hold any more."""
     identity = kit.get(Identity)
-    options, tokens = kit.settings[FernetOptions], kit.settings[TokenOptions]
+    tokens, days = kit.settings[TokenOptions], kit.settings[UnkaiOptions].token_key_days
+    most = kit.settings[FernetOptions].max_active_keys
     keys = store.ring(tx, "token")
     now = identity.now()
-    if not keys or options.rotation_days <= 0 or now - keys[0][1] < timedelta(days=options.rotation_days):
+    if not keys or days <= 0 or now - keys[0][1] < timedelta(days=days):
         return False
     store.add_key(tx, "token", payload.new_secret(), now)
     alive = timedelta(seconds=tokens.expiration + tokens.allow_expired_window)
@@ -56,7 +57,7 @@ def rotate(tx: Tx, kit: Kit) -> bool:
     stale = [
         secret
         for position, (secret, _) in enumerate(keys)
-        if position + 1 >= options.max_active_keys and now - idle_since[position] > alive
+        if position + 1 >= most and now - idle_since[position] > alive
     ]
     store.drop_keys(tx, "token", stale)
     store.bump(tx)

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import msgspec
 from cryptography.fernet import MultiFernet
 
-from unkai.identity.model import Endpoint, Service, Token
+from unkai.identity.model import Endpoint, KnownRoles, Service, Token
 from unkai.identity.service.passwords import Hasher
-from unkai.identity.settings import IdentityOptions
+from unkai.identity.settings import UnkaiOptions
 from unkai.identity.store.tokens import Epoch
 from unkai.kernel.columns import from_micros
 from unkai.kernel.context import Context
@@ -29,7 +29,7 @@ class Validated(msgspec.Struct, frozen=True):
 class TokenCache:
     """The newest tokens that were validated. Entries of another epoch than now's are not used."""
 
-    def __init__(self, size: int = 20_000) -> None:
+    def __init__(self, size: int = 5_000) -> None:
         self._size = size
         self._entries: dict[str, Validated] = {}
 
@@ -51,15 +51,14 @@ class Identity:
     """Caches, hashing threads and the clock. `seconds` may be replaced by tests that move time."""
 
     def __init__(self, db: Database, settings: Settings) -> None:
-        options = settings[IdentityOptions]
+        options = settings[UnkaiOptions]
         self.settings = settings
         self.epoch = Epoch(db)
         self.cache = TokenCache()
         self.hasher = Hasher(workers=options.password_hash_workers, backlog=options.password_hash_backlog)
         self.seconds: Callable[[], float] = time.time
         self.rings: dict[str, tuple[int, MultiFernet]] = {}
-        # What `effective.known_roles` keeps, with its epoch.
-        self.roles: tuple[int, object] | None = None
+        self.roles: tuple[int, KnownRoles] | None = None
         self.catalog: tuple[int, list[tuple[Service, Endpoint]]] | None = None
 
     def now(self) -> datetime:

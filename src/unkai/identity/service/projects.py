@@ -245,7 +245,9 @@ def delete(tx: Tx, kit: Kit, project_id: str) -> None:
             reason=f"Cannot delete the project {project.id} since it is not a leaf in the hierarchy. Use the cascade "
             "option if you want to delete a whole subtree."
         )
-    _delete(tx, kit, [project.id])
+    cleanup.projects(tx, [project.id])
+    store.delete(tx, EVERYWHERE, [project.id])
+    tokens.revoke(tx, kit, "project", project.id)
 
 
 def delete_domain(tx: Tx, kit: Kit, domain_id: str) -> None:
@@ -257,13 +259,10 @@ def delete_domain(tx: Tx, kit: Kit, domain_id: str) -> None:
     inside = store.descendants(tx, EVERYWHERE, domain.id)
     for project in inside:
         refuse_deletion_of_immutable("project", project.id, project.options)
+    family = [*(project.id for project in inside), domain.id]
     cleanup.domain_contents(tx, kit, domain.id)
-    _delete(tx, kit, [*(project.id for project in reversed(inside)), domain.id])
-
-
-def _delete(tx: Tx, kit: Kit, project_ids: Sequence[str]) -> None:
-    cleanup.projects(tx, kit, project_ids)
-    store.delete(tx, EVERYWHERE, project_ids)
+    cleanup.projects(tx, family)
+    store.delete(tx, EVERYWHERE, family)
 
 
 def tag(tx: Tx, project_id: str, name: str) -> Project:

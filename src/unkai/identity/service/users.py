@@ -198,8 +198,9 @@ def _replace_password(tx: Tx, kit: Kit, user_id: str, old_hash: str | None, hash
 def delete(tx: Tx, kit: Kit, user_id: str) -> None:
     """Delete a user with roles, credentials and tokens. Raises UserNotFound."""
     lookup.user(tx, user_id)
-    cleanup.of_users(tx, kit, [user_id])
+    cleanup.of_users(tx, [user_id])
     store.delete(tx, EVERYWHERE, [user_id])
+    tokens.revoke(tx, kit, "user", user_id)
 
 
 def revoke_tokens(tx: Tx, kit: Kit, user_id: str) -> None:
