@@ -10,6 +10,7 @@ import click
 
 from unkai.cli.embedded.place import Place, default_directory
 
+_HOST_SECONDS = 60.0
 _IMAGES = {"tiny": ("cirros", "tiny.qcow2"), "debian": ("debian-12", "debian.qcow2")}
 
 
@@ -76,9 +77,22 @@ def _start(place: Place, images: tuple[str, ...], say: Callable[[str], None]) ->
         finally:
             supervisor.release()
         children.start(parts.supervisor_child(place))
+        _await_host(place)
         _have_images(place, images, say)
     except (HostError, ChildError) as error:
         raise click.ClickException(str(error)) from error
+
+
+def _await_host(place: Place) -> None:
+    """Until the agent's host has registered there is nowhere to put a server: the cloud is not up before."""
+    from unkai.cli.embedded.api import Api
+
+    end = time.monotonic() + _HOST_SECONDS
+    with Api.of(place) as api:
+        while not any(host["up"] for host in api.overview()["hosts"]):
+            if time.monotonic() > end:
+                raise click.ClickException(f"the host has not registered: see {place.children / 'agent.log'}")
+            time.sleep(0.1)
 
 
 def _have_images(place: Place, wanted: tuple[str, ...], say: Callable[[str], None]) -> None:
