@@ -55,11 +55,10 @@ class Cloud:
                 return int(pid)
         raise RuntimeError("no control plane runs")
 
-    def password(self) -> str:
-        return str(json.loads((self.directory / "credentials.json").read_text())["admin_password"])
-
-    def api(self) -> Api:
-        return Api(f"{self.endpoint}/identity/v3", "admin", self.password(), "admin")
+    def api(self, user: str = "admin") -> Api:
+        """As "admin" or "demo", each in the project of its name."""
+        passwords = json.loads((self.directory / "credentials.json").read_text())
+        return Api(f"{self.endpoint}/identity/v3", user, passwords[f"{user}_password"], user)
 
 
 @contextlib.contextmanager

@@ -30,7 +30,7 @@ BAR = 3.0
 def boot(folder: Path) -> Iterator[Row]:
     with scratch(folder, simulate=None) as cloud:
         cloud.up()
-        api = cloud.api()
+        api = cloud.api("demo")
         request = server_request(api)
         create(api, request)  # the base image is made once, for all guests
         ours, bare = [], []
