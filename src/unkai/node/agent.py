@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import tenacity
@@ -46,6 +46,7 @@ class Options:
     heal_seconds: float = 60.0
     tidy_seconds: float = 2400.0
     resume: bool = False
+    unknown: Literal["noop", "log", "shutdown", "reap"] = "reap"
     boot_record: Path | None = None
 
 
@@ -120,7 +121,9 @@ class Agent:
         record = self._options.boot_record
         rebooted = record is not None and reconcile.boot_changed(record)
         resume = self._options.resume and rebooted
-        await reconcile.reconcile(self._driver, wanted, resume=resume, busy=self._workers.busy)
+        await reconcile.reconcile(
+            self._driver, wanted, resume=resume, busy=self._workers.busy, unknown=self._options.unknown
+        )
         if record is not None:
             reconcile.keep_boot(record)
         self._powers.compare(await self._driver.guests(), self._workers.busy)
@@ -164,7 +167,7 @@ class Agent:
                 # Whatever makes a control plane answer at once with nothing, it shall not be asked in a circle.
                 await asyncio.sleep(_QUICK)
 
-        await persist("poll", ask)
+        await persist("poll", ask, longest=5.0)
 
     async def _next_beat(self) -> None:
         with contextlib.suppress(TimeoutError):

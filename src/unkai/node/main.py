@@ -82,6 +82,7 @@ def options(settings: Settings, where: Paths | None) -> Options:
         heal_seconds=common.heal_seconds,
         tidy_seconds=cache.manager_interval,
         resume=common.resume_guests_state_on_host_boot,
+        unknown=common.running_deleted_instance_action,
         boot_record=where.boot_id if where else None,
     )
 

@@ -6,6 +6,7 @@ their domain is put back; those that were running before the host rebooted are s
 
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from unkai.contracts.steps import Wanted
 from unkai.kernel.log import get
@@ -16,23 +17,35 @@ from unkai.node.job import Job
 __all__ = ["boot_changed", "images_of", "keep_boot", "reconcile"]
 
 _log = get(__name__)
+Unknown = Literal["noop", "log", "shutdown", "reap"]
+# None: not defined at all.
+_OFF = (None, "shutdown", "crashed", "nostate")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 async def reconcile(
-    driver: Driver, wanted: Sequence[Wanted], *, resume: bool, busy: Callable[[str], bool]
+    driver: Driver, wanted: Sequence[Wanted], *, resume: bool, busy: Callable[[str], bool], unknown: Unknown = "reap"
 ) -> list[str]:
     """Returns what was done, a line each. `resume`: start the guests that should run and do not. A guest that a flow
-    or a step works on is left to it.
+    or a step works on is left to it. `unknown` is what becomes of a running guest that does not belong here; of one
+    that does not run, whatever is left goes.
 
     Raises HypervisorUnavailable, before or after parts of it; it can be repeated at any time.
     """
     done: list[str] = []
     belongs = {one.guest.server_id for one in wanted}
-    for server_id in sorted(await driver.traces() - belongs):
-        if not busy(server_id):
-            await _try(done, f"removed {server_id}, which does not belong here", _removal(driver, server_id))
     powers = await driver.guests()
+    for server_id in sorted(await driver.traces() - belongs):
+        if busy(server_id):
+            continue
+        if powers.get(server_id) not in _OFF and unknown in ("noop", "log"):
+            _log.warning("a guest runs here that does not belong here", server=server_id)
+        elif powers.get(server_id) not in _OFF and unknown == "shutdown":
+            stop = driver.stop(Job.unleased(server_id), server_id, 0)
+            await _try(done, f"took the power of {server_id}, which does not belong here", stop)
+        else:
+            removal = driver.destroy(Job.unleased(server_id), server_id)
+            await _try(done, f"removed {server_id}, which does not belong here", removal)
     for one in wanted:
         server_id = one.guest.server_id
         if one.busy or busy(server_id):
@@ -42,7 +55,7 @@ async def reconcile(
             _log.warning("a guest that belongs here is not defined", server=server_id)
             continue
         await _try(None, f"adopting {server_id}", driver.adopt(one.guest, one.data))
-        if resume and one.power == "running" and powers[server_id] in ("shutdown", "crashed", "nostate"):
+        if resume and one.power == "running" and powers[server_id] in _OFF:
             job = Job.unleased(server_id)
             await _try(done, f"started {server_id} again", driver.start(job, one.guest, one.data))
     await _try(None, "tidying up", driver.tidy(images_of(wanted)))
@@ -52,10 +65,6 @@ async def reconcile(
 def images_of(wanted: Sequence[Wanted]) -> set[str]:
     """The images that the guests' disks rest on."""
     return {disk.image.image_id for one in wanted for disk in one.guest.disks if disk.image is not None}
-
-
-async def _removal(driver: Driver, server_id: str) -> None:
-    await driver.destroy(Job.unleased(server_id), server_id)
 
 
 async def _try(done: list[str] | None, what: str, work: Awaitable[None]) -> None:

@@ -25,6 +25,11 @@ class Default(Group, name="DEFAULT"):
     resume_guests_state_on_host_boot: bool = option(
         False, "Start the guests that ran before the host rebooted. Otherwise they are reported as shut down."
     )
+    running_deleted_instance_action: Literal["noop", "log", "shutdown", "reap"] = option(
+        "reap",
+        "What becomes of a guest that runs here and that the control plane does not know: nothing (noop, log), its "
+        "power is taken (shutdown), or it is removed with its disks (reap).",
+    )
     pointer_model: Literal["ps2mouse", "usbtablet"] | None = option(
         "usbtablet", "Pointer of guests with a VNC console, unless their image says otherwise."
     )
@@ -61,7 +66,6 @@ class Libvirt(Group, name="libvirt"):
     sysinfo_serial: Literal["none", "unique", "host"] = option(
         "unique", "Serial number that guests see: none, the server's id, or the host's id."
     )
-    max_queues: int | None = option(None, "Upper bound of queues of multi-queue cards.")
 
 
 class Vnc(Group, name="vnc"):

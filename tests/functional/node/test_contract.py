@@ -90,10 +90,14 @@ async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
         await made.driver.close()
         return
     host: Host = request.getfixturevalue("machine")
+    async with on_libvirt(host, fresh_folder(host)) as made:
+        yield made
+
+
+def fresh_folder(host: Host) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="c", dir=host.folder))
     folder.chmod(0o711)
-    async with on_libvirt(host, folder) as made:
-        yield made
+    return folder
 
 
 def job() -> Job:

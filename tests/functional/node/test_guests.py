@@ -90,6 +90,7 @@ async def test_the_whole_life_of_a_server(hypervisor: Node) -> None:
     await plane.until(lambda: plane.powers.get(guest.server_id) == "running", 10)
     assert (await plane.finish(StopGuest(guest.server_id, 60), whose, 90)).error is None
     await plane.until(lambda: plane.powers.get(guest.server_id) == "shutdown", 10)
+    assert node.host.vs("list-ports", "br-int").count("tap") == 0
     stopped = await plane.ask(Diagnostics(guest.server_id))
     assert stopped.error is not None
     assert stopped.error.code == "guest_not_running"

@@ -4,16 +4,21 @@ import asyncio
 import os
 import signal
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from pyroute2 import netns
 
 from harness import servers
+from harness.host import call
 from harness.hypervisor import Network, Node
 from unkai.cli.embedded import libvirt
 from unkai.contracts.guest import Disk, Guest
 from unkai.contracts.steps import CreateGuest, DestroyGuest, StopGuest, Wanted
 from unkai.kernel import children
 from unkai.node.libvirt import strays
+from unkai.node.metadata.network_data import tap_name
+from unkai.node.ports import namespaces
 
 pytestmark = [pytest.mark.root, pytest.mark.ovn, pytest.mark.libvirt, pytest.mark.guest, pytest.mark.timeout(600)]
 
@@ -155,6 +160,39 @@ async def test_a_frozen_agent_does_nothing_after_its_lease(hypervisor: Node) -> 
     assert (await plane.finish(DestroyGuest(guest.server_id), guest.server_id, 60)).error is None
 
 
+async def test_after_a_reboot_of_the_host_guests_run_again(hypervisor: Node) -> None:
+    node, plane = hypervisor, hypervisor.plane
+    node.configure(resume_guests_state_on_host_boot=True)
+    network = node.network()
+    node.start_agent()
+    guest = blank(node, network)
+    data = servers.data(guest)
+    assert (await plane.finish(CreateGuest(guest, data), guest.server_id, 60)).error is None
+    node.end_agent()
+    _reboot(node, guest, network)
+    plane.wanted = [Wanted(guest, data, "running")]
+    plane.beats.clear()
+    node.start_agent()
+    await plane.until(lambda: plane.beats, 30)
+    assert plane.powers == {guest.server_id: "running"}
+    assert await asyncio.to_thread(_connects, network.network_id)
+    tap = tap_name(guest.interfaces[0].port_id)
+    assert int(node.host.vs("get", "Interface", tap, "ofport")) > 0
+    assert (await plane.finish(DestroyGuest(guest.server_id), guest.server_id, 60)).error is None
+
+
+def _reboot(node: Node, guest: Guest, network: Network) -> None:
+    """What a reboot takes away: processes, devices, namespaces. Files and databases stay."""
+    node.host.connect().lookupByUUIDString(guest.server_id).destroy()
+    proxy = children.adopt(children.Child("metadata-proxy", (), node.where.children))
+    assert proxy is not None
+    os.kill(proxy.pid, signal.SIGKILL)
+    for device in tap_name(guest.interfaces[0].port_id), namespaces.device(network.network_id):
+        call("ip", "link", "delete", device)
+    netns.remove(namespaces.name(network.network_id))
+    node.where.boot_id.write_text("another boot")
+
+
 async def test_metadata_outlives_the_agent_and_comes_back_when_its_proxy_dies(hypervisor: Node) -> None:
     node, plane = hypervisor, hypervisor.plane
     network = node.network()
@@ -199,12 +237,9 @@ async def test_metadata_outlives_the_agent_and_comes_back_when_its_proxy_dies(hy
 
 def _connects(network_id: str) -> bool:
     """Whether something accepts connections at the metadata address of a network."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    from pyroute2 import netns
 
     def inside() -> bool:
-        netns.setns(f"ovnmeta-{network_id}", flags=os.O_RDONLY, fork=False)
+        netns.setns(namespaces.name(network_id), flags=os.O_RDONLY, fork=False)
         with socket.socket() as client:
             client.settimeout(2)
             return client.connect_ex(("169.254.169.254", 80)) == 0

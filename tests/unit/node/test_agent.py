@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Literal
 
 import httpx2
 import pytest
@@ -286,6 +287,23 @@ async def test_what_does_not_belong_here_is_removed_when_the_agent_starts(plane:
     await plane.until(lambda: plane.beats)
     assert await host.driver.traces() == {mine.server_id, busy.server_id}
     assert plane.powers == {mine.server_id: "running", busy.server_id: "running"}
+    await host.stop()
+
+
+@pytest.mark.parametrize(
+    ("action", "power"), [("noop", "running"), ("log", "running"), ("shutdown", "shutdown"), ("reap", None)]
+)
+async def test_a_running_guest_nobody_knows(
+    plane: ControlPlane, action: Literal["noop", "log", "shutdown", "reap"], power: str | None
+) -> None:
+    host = Host(plane, Options(unknown=action))
+    running, stopped = servers.guest(), servers.guest()
+    for guest in running, stopped:
+        await host.driver.adopt(guest, servers.data(guest))
+    host.driver.happen(stopped.server_id, "shutdown")
+    await host.start()
+    await plane.until(lambda: plane.beats)
+    assert plane.powers == ({} if power is None else {running.server_id: power})
     await host.stop()
 
 

@@ -179,6 +179,8 @@ class LibvirtDriver(Driver):
             raise GuestNotFound(server_id=server_id)
         if not await self._asked_off(job, server_id, timeout):
             await self._domains.power_off(job, server_id)
+        # As upstream: the ports of a guest that is off are down.
+        await self._plugs.unplug(job, server_id)
 
     async def reboot(self, job: Job, guest: Guest, data: GuestData, hard: bool, timeout: int) -> None:
         if not await self._files.complete(guest):
@@ -188,7 +190,10 @@ class LibvirtDriver(Driver):
         await self.start(job, guest, data)
 
     async def adopt(self, guest: Guest, data: GuestData) -> None:
-        await self._surround(Job.unleased(guest.server_id), guest, data)
+        if power.on(await self._domains.power(guest.server_id) or "nostate"):
+            await self._surround(Job.unleased(guest.server_id), guest, data)
+        else:
+            await asyncio.to_thread(self._records.put, guest, data)
 
     async def refresh(self, data: GuestData) -> None:
         await self._metadata.refresh(data)

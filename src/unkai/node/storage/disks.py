@@ -71,7 +71,6 @@ async def make(job: Job, guest: Guest, folder: Path, cache: ImageCache, images_t
             base = await cache.get(job, ref)
             async with _fresh(job, folder / name) as part:
                 await asyncio.to_thread(shutil.copyfile, base.path, part)
-                part.chmod(0o644)
     for file in disk_files(guest, folder, images_type):
         if file.disk.role == "config" or file.path.exists():
             continue
@@ -133,6 +132,7 @@ async def _fresh(job: Job, final: Path) -> AsyncIterator[Path]:
         try:
             yield part
             job.check()
+            part.chmod(0o600)  # libvirt hands it to QEMU's user
             part.replace(final)
         finally:
             part.unlink(missing_ok=True)

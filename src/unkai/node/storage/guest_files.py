@@ -131,12 +131,16 @@ class GuestFiles:
         self._instances.chmod(0o711)
         fresh = folder.with_name(f".{self._host_id}-{folder.name}")
         shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(mode=0o711)
-        fresh.chmod(0o711)
+        fresh.mkdir()
         (fresh / _MARK).write_text(self._host_id)
         (fresh / "run").mkdir(mode=0o700)
         if owner is not None and os.geteuid() == 0:
             os.chown(fresh / "run", *owner)
+            # QEMU's group passes through, nobody else.
+            os.chown(fresh, 0, owner[1])
+            fresh.chmod(0o710)
+        else:
+            fresh.chmod(0o711)
         fresh.replace(folder)
         return True
 
