@@ -1,5 +1,6 @@
 """Hypervisors (upstream API reference: Hypervisors; USE-004, USE-005)."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -123,9 +124,10 @@ async def _list(request: Request, *, detailed: bool) -> Response:
             query.require_marker(part.marker if part.marker in ids else None, part.marker)
             found = found[ids.index(part.marker) + 1 :]
         found = found[:limit]
+    uptimes = await asyncio.gather(*(_uptime(request, one) for one in found if detailed)) or [None] * len(found)
     views = []
-    for one in found:
-        view = _whole(request, one, await _uptime(request, one)) if detailed else _brief(request, one)
+    for one, since in zip(found, uptimes, strict=True):
+        view = _whole(request, one, since) if detailed else _brief(request, one)
         if with_servers and (one.servers or request.at_least(75)):
             view["servers"] = _servers(request, one)
         views.append(view)
