@@ -18,6 +18,7 @@ FLOATING_IP = "network:floatingip"
 DISTRIBUTED = "network:distributed"  # the port of a network at which hosts answer metadata requests
 DHCP = "network:dhcp"
 COMPUTE = "compute:"
+NOT_ATTACHED = -1
 # Ports of the system that go with their network or subnet.
 AUTO_DELETED = (DHCP, DISTRIBUTED)
 
@@ -136,6 +137,16 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
     tags: list[str] = []
     network_project_id: str = ""
     network_shared: bool = False
+
+    @property
+    def attached(self) -> bool:
+        """Whether the cloud itself gave the port to its device. What users write into `device_id` is only a word:
+        nobody gets an interface into another's server or router by it."""
+        return self.position >= 0
+
+    def serves(self, *owners: str) -> bool:
+        """Whether the cloud made the port for one of these purposes."""
+        return self.attached and self.device_owner in owners
 
 
 class SecurityGroupRule(msgspec.Struct, frozen=True, kw_only=True):

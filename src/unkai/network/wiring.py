@@ -68,14 +68,17 @@ class Wiring:
     # ---- writing ----
 
     async def _write_forever(self, kit: Kit, bell: Bell) -> None:
-        connected = False
+        connected = ready = False
         while True:
             try:
                 if not connected:
                     await self.connect()
                     connected = True
+                before, ready = ready, self.north.ready()
+                if ready and not before:
+                    # Connected anew, perhaps to another database: what it has of ours has to be seen.
                     self._doubt.set()
-                if self.north.ready():
+                if ready:
                     await self._watch_chassis(kit)
                     await self.flush(kit)
                     if not self._reachable:

@@ -1,5 +1,7 @@
 """What the rows say is what packets meet: a real OVN, real frames, guests that are network namespaces."""
 
+import os
+import signal
 import time
 
 import pytest
@@ -7,7 +9,9 @@ import pytest
 from functional.network.conftest import CHASSIS, Guest, Wired
 from harness.host import call, until
 from unit.network.world import ADMIN, ALICE, BOB, ips
+from unkai.cli.embedded import ovn
 from unkai.kernel.scope import Scope
+from unkai.network import reconcile
 from unkai.network.model import AddressPair, DhcpOption, HostRoute, Network, Router, Subnet
 from unkai.network.service import (
     floating_ips,
@@ -22,6 +26,7 @@ from unkai.network.service import (
 from unkai.network.service.rule_checks import NewRule
 from unkai.network.store import pending
 from unkai.network.store import ports as port_rows
+from unkai.network.wiring import Wiring
 
 pytestmark = [pytest.mark.root, pytest.mark.ovn, pytest.mark.timeout(300)]
 
@@ -260,6 +265,46 @@ def test_a_change_reaches_ovn_within_fifty_milliseconds(
             time.sleep(0.001)
         times.append(time.monotonic() - began)
     assert sorted(times)[len(times) // 2] < 0.05, times
+
+
+def test_a_killed_database_server_costs_no_change(
+    wired: Wired, house: tuple[Network, Subnet, Network, Router], pair: tuple[Guest, Guest]
+) -> None:
+    """Killed, restarted by its supervisor, and what was asked for meanwhile is there a moment later."""
+    first, second = pair
+    server = next(row for row in ovn.status(wired.options) if row.name == "nb-db")
+    os.kill(server.pid, signal.SIGKILL)
+    rule = allow(wired, second, protocol="icmp")
+    until("the rule", lambda: first.reaches(ips(second.port)[0], 1), 30)
+    forbid(wired, rule)
+    until("the rule's end", lambda: not first.reaches(ips(second.port)[0], 1), 30)
+    until("everything written", lambda: not wired.cloud.read(pending.everything), 20)
+
+
+def test_what_others_change_in_ovn_is_mended(
+    wired: Wired, house: tuple[Network, Subnet, Network, Router], pair: tuple[Guest, Guest]
+) -> None:
+    network, subnet, *_ = house
+    port = pair[0].port
+    wired.settle()
+    wired.nb("lsp-del", port.id, "--", "ls-add", "strangers-own")
+    wired.nb("set", "logical_switch", f"neutron-{network.id}", "other_config:mcast_snoop=true")
+    answers = wired.nb("--bare", "--columns=_uuid", "find", "dhcp_options", f"external_ids:subnet_id={subnet.id}")
+    wired.nb("clear", "dhcp_options", answers, "options")
+    kit = wired.cloud.kit
+    north = kit.get(Wiring).north
+
+    def drifts() -> list[tuple[str, str]]:
+        return [(one.what, one.kind) for one in wired.background.do(reconcile.check(kit, north))]
+
+    assert until("the drift", drifts, 5) == [("missing", "port"), ("stale", "network"), ("stale", "subnet")]
+    wired.background.do(reconcile.fix(kit, wired.background.do(reconcile.check(kit, north))))
+    wired.settle()
+    assert drifts() == []
+    assert "strangers-own" in wired.nb("ls-list"), "what is not ours is nobody's business"
+    wired.nb("ls-del", "strangers-own")
+    until("DHCP", pair[0].dhcp, 10)
+    until("ACTIVE", lambda: status(wired, port.id) == "ACTIVE", 10)
 
 
 def test_nothing_is_left_after_everything_is_deleted(wired: Wired) -> None:

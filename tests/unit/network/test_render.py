@@ -7,6 +7,7 @@ import pytest
 
 from unit.network.world import ALICE, World, ips
 from unkai.kernel.scope import Scope
+from unkai.network.dhcp_options import formatted
 from unkai.network.model import AddressPair, DhcpOption, HostRoute, SecurityGroupRule
 from unkai.network.ovn import acls, desired, routers
 from unkai.network.ovn.model import Key, Nat, Router, StaticRoute, SwitchPort
@@ -156,6 +157,27 @@ def test_a_guests_port(cloud: World) -> None:
         ports.PortChange(extra_dhcp_opts=[DhcpOption("tftp-server", None)]),
     )
     assert port_object(cloud, port.id).dhcp4 == subnet.id
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        (DhcpOption("bootfile-name", 'a", x="b'), ("bootfile_name", '"a\\", x=\\"b"')),
+        (DhcpOption("67", "pxelinux.0"), ("bootfile_name", '"pxelinux.0"')),
+        (DhcpOption("dns-server", "192.0.2.1,192.0.2.2"), ("dns_server", "{192.0.2.1, 192.0.2.2}")),
+        (DhcpOption("server-ip-address", "192.0.2.1"), ("tftp_server_address", "192.0.2.1")),
+        (
+            DhcpOption("classless-static-route", "10.0.0.0/8,10.0.0.1"),
+            ("classless_static_route", "{10.0.0.0/8,10.0.0.1}"),
+        ),
+        (DhcpOption("mtu", "01400"), ("mtu", "1400")),
+        (DhcpOption("dns-server", "fd00::1", 6), ("dns_server", "fd00::1")),
+        (DhcpOption("unheard-of", "anything"), None),
+        (DhcpOption("mtu", None), None),
+    ],
+)
+def test_dhcp_options_are_written_anew(option: DhcpOption, expected: tuple[str, str] | None) -> None:
+    assert formatted(option) == expected
 
 
 def test_a_bound_port_asks_for_its_chassis(cloud: World) -> None:

@@ -3,6 +3,7 @@
 A converter takes a JSON value and returns plain data, or raises ValueError with upstream's words.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -14,6 +15,7 @@ from unkai.kernel.ids import is_uuid
 from unkai.network.errors import HTTPBadRequest
 
 Convert = Callable[[Any], Any]
+_CIDR = re.compile(r"[^/]+/[0-9]{1,3}")
 
 
 class Attribute(msgspec.Struct, frozen=True):
@@ -141,8 +143,9 @@ def mac(value: Any) -> str:
 
 
 def ip(value: Any) -> str:
+    """An address without a zone: "fe80::1%anything" would carry any text on."""
     try:
-        return str(ip_address(value if isinstance(value, str) else ""))
+        return str(ip_address(value if isinstance(value, str) and "%" not in value else ""))
     except ValueError:
         raise ValueError(f"'{value}' is not a valid IP address") from None
 
@@ -150,7 +153,7 @@ def ip(value: Any) -> str:
 def cidr(value: Any) -> str:
     """An IP network in the form the caller wrote it; a length is needed, as upstream wants it."""
     try:
-        if not isinstance(value, str) or "/" not in value or not value.rpartition("/")[2].isdigit():
+        if not isinstance(value, str) or "%" in value or not _CIDR.fullmatch(value):
             raise ValueError
         ip_network(value, strict=False)
     except ValueError:

@@ -40,7 +40,7 @@ FIXED_IPS = list_of(object_of("fixed IP", {"subnet_id": uuid, "ip_address": ip})
 def _pair_address(value: Any) -> str:
     """An address or a CIDR; multicast makes no sense as a source."""
     try:
-        network = ip_network(value if isinstance(value, str) else "", strict=False)
+        network = ip_network(value if isinstance(value, str) and "%" not in value else "", strict=False)
     except ValueError:
         raise ValueError(f"'{value}' is not a valid IP address") from None
     if network.is_multicast:
@@ -92,10 +92,10 @@ def plain(port: Port) -> dict[str, Any]:
     found = plain_struct(port)
     for hidden in ("chassis", "owned_by_device", "position", "network_project_id", "network_shared"):
         del found[hidden]
-    bound = bool(port.host) or port.device_owner == ROUTER_GATEWAY
+    bound = bool(port.host) or port.serves(ROUTER_GATEWAY)
     found["binding:vif_type"] = "ovs" if bound else "unbound"
     found["binding:vif_details"] = {"port_filter": True, "connectivity": "l2"} if bound else {}
-    if port.device_owner == FLOATING_IP:
+    if port.serves(FLOATING_IP):
         found["status"] = "N/A"
     found["ip_allocation"] = "immediate" if port.fixed_ips else "none"
     found["resource_request"] = None

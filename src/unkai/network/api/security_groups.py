@@ -42,7 +42,7 @@ def _prefix(value: Any) -> str | None:
     if value is None or value == "":
         return None
     try:
-        rule_checks.normalized(value if isinstance(value, str) else "nothing")
+        rule_checks.normalized(value if isinstance(value, str) and "%" not in value else "nothing")
     except ValueError:
         raise InvalidCIDR(cidr=value) from None
     return str(value) if "/" in value else rule_checks.normalized(value)

@@ -3,49 +3,15 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from ipaddress import ip_network
 
 from unkai.kernel.settings import Settings
+from unkai.network.dhcp_options import as_set, formatted
 from unkai.network.model import DhcpOption, Network, Port, Subnet
 from unkai.network.ovn.model import DhcpOptions
 from unkai.network.settings import NetworkOptions, OvnOptions
 
 METADATA_IP = "169.254.169.254"
-
-# Neutron's names (dnsmasq's) of options as OVN calls them; OVN's own names pass as they are.
-_NAMES4 = {
-    "bootfile-name": "bootfile_name",
-    "classless-static-route": "classless_static_route",
-    "default-ttl": "default_ttl",
-    "dns-server": "dns_server",
-    "domain-name": "domain_name",
-    "ip-forward-enable": "ip_forward_enable",
-    "lpr-server": "lpr_server",
-    "mtu": "mtu",
-    "netmask": "netmask",
-    "nis-server": "nis_server",
-    "ntp-server": "ntp_server",
-    "path-prefix": "path_prefix",
-    "router": "router",
-    "router-solicitation": "router_solicitation",
-    "server-ip-address": "tftp_server_address",
-    "swap-server": "swap_server",
-    "tftp-server": "tftp_server",
-    "tftp-server-address": "tftp_server_address",
-    "wpad": "wpad",
-    "1": "netmask",
-    "3": "router",
-    "6": "dns_server",
-    "15": "domain_name",
-    "26": "mtu",
-    "42": "ntp_server",
-    "66": "tftp_server",
-    "67": "bootfile_name",
-    "121": "classless_static_route",
-    "150": "tftp_server_address",
-    "252": "wpad",
-}
-_NAMES6 = {"dns-server": "dns_server", "domain-search": "domain_search", "23": "dns_server", "24": "domain_search"}
-_QUOTED = {"domain_name", "bootfile_name", "tftp_server", "path_prefix", "wpad", "domain_search"}
 
 
 def subnet_options(settings: Settings, network: Network, subnet: Subnet, metadata: Port | None) -> DhcpOptions | None:
@@ -63,15 +29,11 @@ def subnet_options(settings: Settings, network: Network, subnet: Subnet, metadat
 
 def own_options(base: DhcpOptions | None, wishes: Iterable[DhcpOption], version: int) -> DhcpOptions | None:
     """The answers of a port with options of its own, or None when the subnet's do."""
-    names = _NAMES4 if version == 4 else _NAMES6
-    changes: dict[str, str] = {}
-    for wish in wishes:
-        name = names.get(wish.opt_name, wish.opt_name.replace("-", "_"))
-        if wish.ip_version == version and wish.opt_value is not None and name in names.values():
-            changes[name] = json.dumps(wish.opt_value) if name in _QUOTED else wish.opt_value
-    if base is None or not changes:
+    changes = [formatted(wish) for wish in wishes if wish.ip_version == version]
+    known = dict(change for change in changes if change is not None)
+    if base is None or not known:
         return None
-    return DhcpOptions(id=base.id, cidr=base.cidr, options=base.options | changes)
+    return DhcpOptions(id=base.id, cidr=base.cidr, options=base.options | known)
 
 
 def _four(settings: Settings, network: Network, subnet: Subnet, metadata: Port | None) -> dict[str, str] | None:
@@ -94,15 +56,15 @@ def _four(settings: Settings, network: Network, subnet: Subnet, metadata: Port |
         options["router"] = subnet.gateway_ip
     servers = subnet.dns_nameservers or _of_version(settings[OvnOptions].dns_servers, 4)
     if servers:
-        options["dns_server"] = _set(servers)
-    routes = [f"{route.destination},{route.nexthop}" for route in subnet.host_routes]
+        options["dns_server"] = as_set(servers)
+    routes = [f"{ip_network(route.destination, strict=False)},{route.nexthop}" for route in subnet.host_routes]
     if metadata_ip is not None:
         routes.insert(0, f"{METADATA_IP}/32,{metadata_ip}")
     if routes:
         # Clients that understand this option ignore `router`.
         if subnet.gateway_ip is not None:
             routes.append(f"0.0.0.0/0,{subnet.gateway_ip}")
-        options["classless_static_route"] = _set(routes)
+        options["classless_static_route"] = as_set(routes)
     return options
 
 
@@ -110,7 +72,7 @@ def _six(settings: Settings, subnet: Subnet) -> dict[str, str]:
     options = {"server_id": _mac(settings, subnet.id)}
     servers = subnet.dns_nameservers or _of_version(settings[OvnOptions].dns_servers, 6)
     if servers:
-        options["dns_server"] = _set(servers)
+        options["dns_server"] = as_set(servers)
     options["domain_search"] = json.dumps(settings[NetworkOptions].dns_domain)
     if subnet.ipv6_address_mode == "dhcpv6-stateless":
         options["dhcpv6_stateless"] = "true"
@@ -126,7 +88,3 @@ def _mac(settings: Settings, subnet_id: str) -> str:
 
 def _of_version(servers: Sequence[str], version: int) -> list[str]:
     return [server for server in servers if (":" in server) == (version == 6)]
-
-
-def _set(values: Sequence[str]) -> str:
-    return values[0] if len(values) == 1 and "," not in values[0] else "{" + ", ".join(values) + "}"

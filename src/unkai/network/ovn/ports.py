@@ -11,9 +11,9 @@ from unkai.network.ovn.model import DROP, DhcpOptions, SwitchPort
 
 def switch_port(settings: Settings, facts: Facts, port: Port) -> SwitchPort | None:
     """None for the ports that only keep an address (floating IPs)."""
-    if port.device_owner == FLOATING_IP:
+    if port.serves(FLOATING_IP):
         return None
-    if port.device_owner in (ROUTER_INTERFACE, ROUTER_GATEWAY):
+    if port.serves(ROUTER_INTERFACE, ROUTER_GATEWAY):
         options = {"router-port": router_port_name(port.id)}
         if port.device_owner == ROUTER_GATEWAY:
             # Announce the external addresses when the gateway comes up or moves.
@@ -28,7 +28,7 @@ def switch_port(settings: Settings, facts: Facts, port: Port) -> SwitchPort | No
             notes=_notes(facts, port),
         )
     own = " ".join([port.mac_address, *(fixed.ip_address for fixed in port.fixed_ips)])
-    if port.device_owner == DISTRIBUTED:
+    if port.serves(DISTRIBUTED):
         return SwitchPort(
             id=port.id, network_id=port.network_id, type="localport", addresses=(own,), notes=_notes(facts, port)
         )

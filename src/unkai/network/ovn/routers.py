@@ -71,7 +71,7 @@ def _advertisements(facts: Facts, port: Port) -> tuple[tuple[str, str], ...]:
 
 
 def _routes(facts: Facts, row: RouterRow, theirs: list[Port]) -> list[StaticRoute]:
-    found = [StaticRoute(route.destination, route.nexthop) for route in row.routes]
+    found = [StaticRoute(str(ip_network(route.destination, strict=False)), route.nexthop) for route in row.routes]
     for port in theirs:
         if port.device_owner != ROUTER_GATEWAY:
             continue

@@ -79,6 +79,10 @@ def requested(
     IpAddressAlreadyAllocated, IpAddressGenerationFailure.
     """
     given: list[Given] = []
+    wanted = list(wanted)
+    for one in wanted:
+        if one.ip_address is not None and "%" in one.ip_address:
+            raise InvalidIpForNetwork(ip=one.ip_address)
     by_id = {subnet.id: subnet for subnet in on_network}
     chosen = [(_subnet_for(network_id, by_id, one), one) for one in wanted]
     hold(tx, [subnet for subnet, _ in chosen])

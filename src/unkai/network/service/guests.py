@@ -23,7 +23,7 @@ from unkai.network.errors import (
     PortRequiresFixedIP,
     SecurityGroupNotAttached,
 )
-from unkai.network.model import COMPUTE, Network, Port, Subnet
+from unkai.network.model import COMPUTE, NOT_ATTACHED, Network, Port, Subnet
 from unkai.network.service import ports as port_service
 from unkai.network.service import security_groups as group_service
 from unkai.network.service.access import reserve, scope_of
@@ -35,6 +35,8 @@ from unkai.network.store import addresses, floating_ips, networks, pending, port
 from unkai.network.store import security_groups as groups
 
 Wish = Literal["auto", "none"]
+_UNBOUND = {"host": "", "chassis": "", "status": "DOWN"}
+_FREE = {"device_id": "", "device_owner": "", "position": NOT_ATTACHED, **_UNBOUND}
 
 
 class NetworkRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,7 +168,7 @@ def unbind_ports(tx: Tx, kit: Kit, server_id: str) -> None:
     """The server is on no host (any more)."""
     theirs = ports.by_devices(tx, Scope.system(), [server_id], COMPUTE).get(server_id, [])
     for port in theirs:
-        ports.update(tx, port.id, {"host": "", "chassis": "", "status": "DOWN"})
+        ports.update(tx, port.id, dict(_UNBOUND))
     pending.note(tx, "port", [port.id for port in theirs])
 
 
@@ -179,8 +181,7 @@ def release_ports(tx: Tx, kit: Kit, server_id: str, port_ids: Iterable[str] | No
     port_service.remove(tx, [port for port in theirs if port.owned_by_device])
     for port in theirs:
         if not port.owned_by_device:
-            free = {"device_id": "", "device_owner": "", "host": "", "chassis": "", "status": "DOWN", "position": 0}
-            ports.update(tx, port.id, free)
+            ports.update(tx, port.id, dict(_FREE))
             pending.note(tx, "port", [port.id])
 
 

@@ -99,10 +99,8 @@ def update(tx: Tx, kit: Kit, context: Context, network: Network, change: Network
     networks.hold(tx, network.id)
     if network.shared and change.shared is False:
         _not_used_by_others(tx, network)
-    if network.external and change.external is False:
-        owners = {port.device_owner for port in ports.on_network(tx, Scope.system(), network.id)}
-        if owners & {ROUTER_GATEWAY, FLOATING_IP}:
-            raise ExternalNetworkInUse(id=network.id)
+    if network.external and change.external is False and _leads_outside(tx, network):
+        raise ExternalNetworkInUse(id=network.id)
     if change.is_default is True and not network.is_default:
         _only_default(tx, network.external if change.external is UNSET else bool(change.external))
     values = changed(change)
@@ -148,6 +146,10 @@ def _mtu(kit: Kit, segment: Segment, wanted: int) -> int:
     if wanted > largest:
         raise InvalidInput(reason=f"Requested MTU is too big, maximum is {largest}")
     return wanted or largest
+
+
+def _leads_outside(tx: Tx, network: Network) -> bool:
+    return any(port.serves(ROUTER_GATEWAY, FLOATING_IP) for port in ports.on_network(tx, Scope.system(), network.id))
 
 
 def _idle_floating_ips(tx: Tx, network_id: str) -> set[str]:

@@ -12,12 +12,16 @@ from unkai.kernel.ids import new_uuid
 from unkai.kernel.kit import Kit
 from unkai.kernel.scope import Scope
 from unkai.kernel.store import Tx
+from unkai.network.dhcp_options import formatted
 from unkai.network.errors import (
     AddressPairAndPortSecurityRequired,
     AddressPairsExhausted,
     DuplicateAddressPairInRequest,
+    HTTPBadRequest,
+    InvalidInput,
     MacAddressInUse,
     PortBound,
+    PortInUse,
     PortSecurityAndIPRequiredForSecurityGroups,
     PortSecurityPortHasSecurityGroup,
     SecurityGroupConflict,
@@ -27,6 +31,7 @@ from unkai.network.errors import (
 from unkai.network.model import (
     DISTRIBUTED,
     FLOATING_IP,
+    NOT_ATTACHED,
     ROUTER_GATEWAY,
     ROUTER_INTERFACE,
     AddressPair,
@@ -44,7 +49,7 @@ from unkai.network.store import addresses, floating_ips, networks, pending, port
 from unkai.network.store import common as rows
 from unkai.network.store import security_groups as groups
 
-_SERVED_BY_OTHERS = (ROUTER_INTERFACE, ROUTER_GATEWAY, FLOATING_IP)
+_SERVED_BY_OTHERS = (ROUTER_INTERFACE, ROUTER_GATEWAY, FLOATING_IP, DISTRIBUTED)
 
 
 class NewPort(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +73,7 @@ class NewPort(msgspec.Struct, frozen=True, kw_only=True):
     profile: dict[str, Any] = msgspec.field(default={}, name="binding:profile")
     tags: list[str] = []
     owned_by_device: bool = False
-    position: int = 0
+    position: int = NOT_ATTACHED
 
 
 class PortChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +101,7 @@ def create(tx: Tx, kit: Kit, context: Context, new: NewPort) -> Port:
     chosen = _groups(tx, kit, context, new, secure)
     mac = _mac(tx, kit, network.id, new.mac_address)
     _check_pairs(kit, new.allowed_address_pairs, mac, secure)
+    _check_options(new.extra_dhcp_opts)
     on_network = subnets.on_network(tx, Scope.system(), network.id)
     if new.fixed_ips is UNSET:
         given = addressing.allocate(tx, network.id, on_network, mac, new.device_owner)
@@ -128,7 +134,25 @@ def create(tx: Tx, kit: Kit, context: Context, new: NewPort) -> Port:
 
 
 def update(tx: Tx, kit: Kit, context: Context, port: Port, change: PortChange) -> Port:
-    """Raises PortBound, MacAddressInUse, SecurityGroupNotFound, what `addressing` raises..."""
+    """Raises PortInUse, HTTPBadRequest, PortBound, MacAddressInUse, SecurityGroupNotFound, what `addressing` raises...
+
+    A port that the cloud gave to a device stays with it, and a router's or the system's keeps its addresses.
+    """
+    if port.attached:
+        if any(
+            wanted is not UNSET and wanted != have
+            for wanted, have in ((change.device_id, port.device_id), (change.device_owner, port.device_owner))
+        ):
+            raise PortInUse(id=port.id, network_id=port.network_id, device_id=port.device_id)
+        if port.serves(*_SERVED_BY_OTHERS) and (change.fixed_ips is not UNSET or change.mac_address is not UNSET):
+            raise HTTPBadRequest(
+                reason=f"Port {port.id} belongs to {port.device_owner} {port.device_id}: its addresses do not change"
+            )
+    return alter(tx, kit, context, port, change)
+
+
+def alter(tx: Tx, kit: Kit, context: Context, port: Port, change: PortChange) -> Port:
+    """`update` without asking whose the port is."""
     values = changed(change)
     for name in ("fixed_ips", "security_groups", "extra_dhcp_opts"):
         values.pop(name, None)
@@ -140,6 +164,7 @@ def update(tx: Tx, kit: Kit, context: Context, port: Port, change: PortChange) -
     _check_pairs(kit, pairs, mac, secure)
     values["allowed_address_pairs"] = msgspec.to_builtins(_full_pairs(pairs, mac))
     if change.extra_dhcp_opts is not UNSET:
+        _check_options(change.extra_dhcp_opts)
         values["extra_dhcp_opts"] = msgspec.to_builtins(_merged(port.extra_dhcp_opts, change.extra_dhcp_opts))
     if change.host is not UNSET and change.host != port.host:
         values["chassis"] = ""
@@ -156,9 +181,7 @@ def update(tx: Tx, kit: Kit, context: Context, port: Port, change: PortChange) -
 
 def delete(tx: Tx, kit: Kit, context: Context, port: Port) -> None:
     """Raises ServicePortInUse for a port that belongs to a router, a floating IP or the system."""
-    if port.device_owner in _SERVED_BY_OTHERS and port.device_id:
-        raise ServicePortInUse(id=port.id, reason=f"has device owner {port.device_owner}")
-    if port.device_owner == DISTRIBUTED and port.device_id.startswith("ovnmeta-"):
+    if port.serves(*_SERVED_BY_OTHERS):
         raise ServicePortInUse(id=port.id, reason=f"has device owner {port.device_owner}")
     remove(tx, [port])
 
@@ -258,6 +281,14 @@ def _check_pairs(kit: Kit, pairs: Sequence[AddressPair], mac: str, secure: bool)
         if identity in seen:
             raise DuplicateAddressPairInRequest(mac=pair.mac_address, ip=pair.ip_address)
         seen.add(identity)
+
+
+def _check_options(options: Iterable[DhcpOption]) -> None:
+    for option in options:
+        try:
+            formatted(option)
+        except ValueError as error:
+            raise InvalidInput(reason=f"Invalid value for DHCP option {option.opt_name}: {error}") from None
 
 
 def _full_pairs(pairs: Iterable[AddressPair], mac: str) -> list[AddressPair]:

@@ -165,7 +165,7 @@ def _set_gateway(tx: Tx, kit: Kit, context: Context, router: Router, wanted: Gat
         values["gateway_port_id"] = _gateway_port(tx, kit, router, network.id, requests)
     elif requests is not None and router.gateway_port_id is not None:
         port = ports.get(tx, Scope.system(), router.gateway_port_id)
-        port_service.update(tx, kit, context, port, port_service.PortChange(fixed_ips=requests))
+        port_service.alter(tx, kit, context, port, port_service.PortChange(fixed_ips=requests))
     routers.update(tx, router.id, values)
 
 
@@ -289,6 +289,7 @@ def _add_port(tx: Tx, kit: Kit, context: Context, router: Router, port_id: str) 
         "device_owner": ROUTER_INTERFACE,
         "port_security_enabled": False,
         "allowed_address_pairs": [],
+        "position": 0,
     }
     ports.update(tx, port.id, taken)
     return port, [fixed.subnet_id for fixed in port.fixed_ips]

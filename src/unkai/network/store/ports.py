@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from unkai.kernel.scope import Scope
 from unkai.kernel.store import Tx
 from unkai.network.errors import PortNotFound
-from unkai.network.model import EVERYTHING, AddressPair, DhcpOption, Listing, Port
+from unkai.network.model import EVERYTHING, NOT_ATTACHED, AddressPair, DhcpOption, Listing, Port
 from unkai.network.store import addresses, common, listing
 from unkai.network.store import tables as t
 
@@ -73,8 +73,8 @@ def get(tx: Tx, scope: Scope, id: str) -> Port:
 
 
 def by_devices(tx: Tx, scope: Scope, device_ids: Iterable[str], owner_prefix: str = "") -> dict[str, list[Port]]:
-    """Ports of devices (servers, routers), in the order of their interfaces."""
-    query = _QUERY.where(visible(scope), _p.device_id.in_(list(device_ids)))
+    """Ports that the cloud gave to devices (servers, routers), in the order of their interfaces."""
+    query = _QUERY.where(visible(scope), _p.device_id.in_(list(device_ids)), _p.position > NOT_ATTACHED)
     if owner_prefix:
         query = query.where(_p.device_owner.startswith(owner_prefix, autoescape=True))
     rows = tx.all(query.order_by(_p.position, _p.created_at, _p.id))

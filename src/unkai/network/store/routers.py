@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from unkai.kernel.scope import Scope, restrict
 from unkai.kernel.store import Tx
 from unkai.network.errors import RouterNotFound
-from unkai.network.model import EVERYTHING, ROUTER_INTERFACE, Gateway, HostRoute, Listing, Router
+from unkai.network.model import EVERYTHING, NOT_ATTACHED, ROUTER_INTERFACE, Gateway, HostRoute, Listing, Router
 from unkai.network.store import addresses, common, listing
 from unkai.network.store import tables as t
 
@@ -57,7 +57,11 @@ def on_subnet(tx: Tx, subnet_id: str, external_network_id: str) -> str | None:
     a, s = t.addresses.c, t.subnets.c
     found: str | None = tx.scalar(
         sa.select(_r.id)
-        .join_from(t.routers, t.ports, sa.and_(_p.device_id == _r.id, _p.device_owner == ROUTER_INTERFACE))
+        .join_from(
+            t.routers,
+            t.ports,
+            sa.and_(_p.device_id == _r.id, _p.device_owner == ROUTER_INTERFACE, _p.position > NOT_ATTACHED),
+        )
         .join(t.addresses, a.port_id == _p.id)
         .join(t.subnets, s.id == a.subnet_id)
         .join(gateway, gateway.c.id == _r.gateway_port_id)
@@ -74,7 +78,7 @@ def ids_at_subnet(tx: Tx, subnet_id: str) -> list[str]:
     query = (
         sa.select(_p.device_id)
         .join_from(t.ports, t.addresses, a.port_id == _p.id)
-        .where(a.subnet_id == subnet_id, _p.device_owner.startswith("network:router_"))
+        .where(a.subnet_id == subnet_id, _p.device_owner.startswith("network:router_"), _p.position > NOT_ATTACHED)
         .distinct()
     )
     return list(tx.scalars(query))

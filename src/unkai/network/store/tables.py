@@ -83,7 +83,7 @@ ports = sa.Table(
     sa.Column("extra_dhcp_opts", Json, nullable=False),
     # Made for a server by Compute, which therefore deletes it with the server; others are only let go.
     sa.Column("owned_by_device", sa.Boolean, nullable=False),
-    # The order of a server's interfaces.
+    # The order of a device's interfaces; -1 for a port that the cloud did not give to its device.
     sa.Column("position", sa.Integer, nullable=False),
     *_standard(),
     sa.UniqueConstraint("network_id", "mac_address"),
