@@ -1,10 +1,10 @@
 """/v3/role_assignments"""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from unkai.identity.api.common import collection, is_true, link, target, visible
 from unkai.identity.errors import Invalid
-from unkai.identity.model import Assignment, Effective, Project
+from unkai.identity.model import ActorKind, Assignment, Effective, Project, TargetKind
 from unkai.identity.service import lookup, role_assignments
 from unkai.identity.service.role_assignments import Names, Question
 from unkai.kernel.web import Request, Response, Route
@@ -77,34 +77,56 @@ def _refuse_empty(asked: Question, effective: bool) -> None:
         raise Invalid(reason="Combining effective, domain and inherited filters will always result in an empty list.")
 
 
+class _Line(NamedTuple):
+    """An assignment as the answer shows it: whose it is, and where and with which role it was granted."""
+
+    actor_kind: ActorKind
+    actor_id: str
+    granted_kind: TargetKind
+    granted_id: str
+    granted_role: str
+    inherited: bool
+    group_id: str | None
+
+
+def _line(one: Assignment | Effective) -> _Line:
+    if isinstance(one, Assignment):
+        return _Line(
+            one.actor_kind, one.actor_id, one.target_kind, one.target_id, one.role_id, one.inherited, group_id=None
+        )
+    return _Line(
+        "user",
+        one.user_id,
+        one.source_kind or one.target_kind,
+        one.source_id or one.target_id,
+        one.prior_role_id or one.role_id,
+        inherited=one.source_id is not None,
+        group_id=one.group_id,
+    )
+
+
 def _render(req: Request, one: Assignment | Effective, names: Names | None) -> dict[str, Any]:
     """An assignment with links to where it was granted, to the membership and to the role it comes from."""
-    came = one if isinstance(one, Effective) else None
-    actor_kind, actor_id = ("user", came.user_id) if came else (one.actor_kind, one.actor_id)  # type: ignore[union-attr]
-    inherited = came.source_id is not None if came else one.inherited  # type: ignore[union-attr]
-    content: dict[str, Any] = {
-        actor_kind: _actor(actor_kind, actor_id, names),
+    line = _line(one)
+    scope = _scope(one, names)
+    where = ["system"] if line.granted_kind == "system" else [f"{line.granted_kind}s", line.granted_id]
+    who = [f"{line.actor_kind}s", line.actor_id] if line.group_id is None else ["groups", line.group_id]
+    path = [*where, *who, "roles", line.granted_role]
+    if line.inherited:
+        scope["OS-INHERIT:inherited_to"] = "projects"
+        path = ["OS-INHERIT", *path, "inherited_to_projects"]
+    links = {"assignment": link(req, *path)}
+    if line.group_id is not None:
+        links["membership"] = link(req, "groups", line.group_id, "users", line.actor_id)
+    if line.granted_role != one.role_id:
+        # Upstream's link, although no such path exists.
+        links["prior_role"] = link(req, "prior_role", one.role_id, "implies", line.granted_role)
+    return {
+        line.actor_kind: _actor(line.actor_kind, line.actor_id, names),
         "role": _role(one.role_id, names),
-        "scope": _scope(one, names),
+        "scope": scope,
+        "links": links,
     }
-    if inherited:
-        content["scope"]["OS-INHERIT:inherited_to"] = "projects"
-    granted_kind, granted_id = one.target_kind, one.target_id
-    if came is not None and came.source_kind is not None and came.source_id is not None:
-        granted_kind, granted_id = came.source_kind, came.source_id
-    where = ["system"] if granted_kind == "system" else [f"{granted_kind}s", granted_id]
-    links: dict[str, str] = {}
-    if came is not None and came.group_id is not None:
-        who = ["groups", came.group_id]
-        links["membership"] = link(req, "groups", came.group_id, "users", came.user_id)
-    else:
-        who = [f"{actor_kind}s", actor_id]
-    role = came.prior_role_id if came is not None and came.prior_role_id is not None else one.role_id
-    path = [*where, *who, "roles", role]
-    links["assignment"] = link(req, *(["OS-INHERIT", *path, "inherited_to_projects"] if inherited else path))
-    if came is not None and came.prior_role_id is not None:
-        links["prior_role"] = link(req, "prior_role", one.role_id, "implies", came.prior_role_id)
-    return content | {"links": links}
 
 
 def _domain(domain_id: str | None, names: Names) -> dict[str, str]:
