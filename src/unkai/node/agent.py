@@ -34,6 +34,7 @@ _log = get(__name__)
 _ASK_SECONDS = 25.0
 _ASKS_AT_ONCE = 16
 _QUICK = 0.1
+_PAUSE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class Agent:
                 except* Unknown as group:
                     # A control plane that lost its memory, or a host that was removed and added again.
                     _log.warning("this host is not known any more; registering anew", error=str(group.exceptions[0]))
-                    await asyncio.sleep(1.0)
+                    await asyncio.sleep(_PAUSE)
         finally:
             await self._workers.stop()
             for task in self._asides:

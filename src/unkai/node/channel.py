@@ -125,7 +125,7 @@ class Channel:
     @contextlib.asynccontextmanager
     async def image(self, image_id: str, capability: str) -> AsyncIterator[AsyncIterator[bytes]]:
         """The stored bytes of an image, in pieces of up to 1 MiB."""
-        headers = {**self._headers, names.CAPABILITY: capability}
+        headers = {**self._headers, names.CAPABILITY: capability, "Accept-Encoding": "identity"}
         timeout = httpx2.Timeout(60.0, connect=10.0)
         url = f"{names.PREFIX}/images/{image_id}"
         with _translated():
@@ -133,7 +133,7 @@ class Channel:
                 if response.status_code >= 300:
                     await response.aread()
                     _raise_for(response)
-                yield response.aiter_bytes(1 << 20)
+                yield response.aiter_raw(1 << 20)
 
     async def _post(self, path: str, body: object, patience: float = _ANSWER_SECONDS) -> bytes:
         return await self._call("POST", path, msgspec.json.encode(body), patience)

@@ -7,14 +7,15 @@ changes something on the host calls `check` immediately before, in threads too.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any, Self, TypeVar
 
 from unkai.kernel.clock import monotonic
 from unkai.kernel.log import get
 from unkai.node.errors import StepFailed
 
-__all__ = ["Aborted", "Job", "Lost", "Stopped", "undoing_on_failure"]
+__all__ = ["Aborted", "Job", "Lost", "Stopped", "Undo", "undoing_on_failure"]
 
 _log = get(__name__)
 T = TypeVar("T")
@@ -127,28 +128,42 @@ class Job:
         self._undoing = True
 
 
-@contextlib.asynccontextmanager
-async def undoing_on_failure(job: Job) -> AsyncIterator[contextlib.AsyncExitStack]:
-    """A stack for the reverse of each effect, run newest first when the block fails or is called off.
+class Undo:
+    """The reverse of each effect so far. Each runs only with the lease still held."""
 
-    Nothing is run when it succeeds, nor when the lease is lost. A reverse that fails
-    is logged and the others still run: the control plane's own undo comes after.
-    """
-    stack = contextlib.AsyncExitStack()
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._steps: list[Callable[[], Awaitable[None]]] = []
+
+    def push(self, step: Callable[..., Awaitable[None]], *arguments: Any) -> None:
+        self._steps.append(partial(step, *arguments))
+
+    async def run(self) -> None:
+        """Newest first. One that fails is logged and the others still run: the control plane's own undo comes after.
+        Raises Lost."""
+        self._job.undo()
+        while self._steps:
+            self._job.check()
+            step = self._steps.pop()
+            try:
+                await step()
+            except Lost:
+                raise
+            except Exception as error:
+                details = error.details if isinstance(error, StepFailed) else ""
+                _log.warning("undo failed", subject=self._job.subject, error=str(error), details=details)
+
+
+@contextlib.asynccontextmanager
+async def undoing_on_failure(job: Job) -> AsyncIterator[Undo]:
+    """Reverses that run when the block fails or is called off; not when it succeeds, nor without the lease."""
+    undo = Undo(job)
     try:
-        yield stack
+        yield undo
     except Lost:
-        stack.pop_all()
         raise
     except BaseException:
-        job.undo()
-        try:
-            await stack.aclose()
-        except Lost:
-            stack.pop_all()
-            raise
-        except (Exception, asyncio.CancelledError) as error:
-            details = error.details if isinstance(error, StepFailed) else ""
-            _log.warning("undo failed", subject=job.subject, error=str(error), details=details)
+        # Lost while undoing: the block's own failure is still what is told, to a control plane that will not hear it.
+        with contextlib.suppress(Lost):
+            await undo.run()
         raise
-    stack.pop_all()

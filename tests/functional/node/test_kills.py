@@ -38,7 +38,7 @@ def kill_libvirtd(node: Node) -> None:
     os.kill(found.pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6])
+@pytest.mark.parametrize("delay", [0.0, 0.1, 0.2, 0.3, 0.5])
 async def test_libvirtd_killed_in_the_middle_of_a_build(hypervisor: Node, delay: float) -> None:
     node, plane = hypervisor, hypervisor.plane
     network = node.network()
@@ -79,7 +79,7 @@ async def test_a_guest_that_libvirt_has_lost_is_ended_before_it_starts_again(hyp
     assert (await plane.finish(DestroyGuest(guest.server_id), guest.server_id, 60)).error is None
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8])
+@pytest.mark.parametrize("delay", [0.0, 0.1, 0.3, 0.6])
 async def test_the_agent_killed_in_the_middle_of_a_build(hypervisor: Node, delay: float) -> None:
     node, plane = hypervisor, hypervisor.plane
     network = node.network()

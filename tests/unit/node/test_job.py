@@ -67,8 +67,8 @@ async def test_reverses_run_newest_first_when_it_fails() -> None:
     notes: list[str] = []
     with pytest.raises(ValueError, match="broken"):
         async with undoing_on_failure(job()) as undo:
-            undo.push_async_callback(noting(notes, "first"))
-            undo.push_async_callback(noting(notes, "second"))
+            undo.push(noting(notes, "first"))
+            undo.push(noting(notes, "second"))
             raise ValueError("broken")
     assert notes == ["second", "first"]
 
@@ -84,7 +84,7 @@ async def test_reverses_run_when_called_off_and_may_wait() -> None:
 
     with pytest.raises(Aborted):
         async with undoing_on_failure(called_off) as undo:
-            undo.push_async_callback(reverse)
+            undo.push(reverse)
             called_off.abort()
             called_off.check()
     assert notes == ["undone"]
@@ -98,8 +98,8 @@ async def test_a_reverse_that_fails_hides_neither_the_cause_nor_the_others() -> 
 
     with pytest.raises(ValueError, match="cause"):
         async with undoing_on_failure(job()) as undo:
-            undo.push_async_callback(noting(notes, "first"))
-            undo.push_async_callback(bad)
+            undo.push(noting(notes, "first"))
+            undo.push(bad)
             raise ValueError("cause")
     assert notes == ["first"]
 
@@ -109,14 +109,48 @@ async def test_nothing_is_undone_without_the_lease() -> None:
     lost = job()
     with pytest.raises(Lost):
         async with undoing_on_failure(lost) as undo:
-            undo.push_async_callback(noting(notes, "undone"))
+            undo.push(noting(notes, "undone"))
             lost.lose("taken away")
             lost.check()
+    assert notes == []
+
+
+async def test_a_lease_lost_while_undoing_ends_it() -> None:
+    notes: list[str] = []
+    going = job()
+
+    async def lose() -> None:
+        notes.append("second")
+        going.lose("taken away")
+
+    with pytest.raises(ValueError, match="cause"):
+        async with undoing_on_failure(going) as undo:
+            undo.push(noting(notes, "first"))
+            undo.push(lose)
+            raise ValueError("cause")
+    assert notes == ["second"]
+
+
+async def test_a_cancelled_step_without_its_lease_undoes_nothing() -> None:
+    notes: list[str] = []
+    lost = job()
+
+    async def step() -> None:
+        async with undoing_on_failure(lost) as undo:
+            undo.push(noting(notes, "undone"))
+            await asyncio.sleep(60)
+
+    task = asyncio.create_task(step())
+    await asyncio.sleep(0)
+    lost.lose("the agent stops")
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
     assert notes == []
 
 
 async def test_nothing_is_undone_after_success() -> None:
     notes: list[str] = []
     async with undoing_on_failure(job()) as undo:
-        undo.push_async_callback(noting(notes, "undone"))
+        undo.push(noting(notes, "undone"))
     assert notes == []

@@ -2,8 +2,8 @@
 
 import asyncio
 import os
+import pwd
 from collections.abc import Collection, Coroutine, Mapping
-from contextlib import AsyncExitStack
 from typing import Any, Literal
 
 from unkai.contracts.guest import Guest, GuestData, PowerState
@@ -13,7 +13,7 @@ from unkai.kernel.log import get
 from unkai.kernel.settings import Settings
 from unkai.node.driver import Driver, PowerListener
 from unkai.node.errors import GuestNotFound, GuestNotRunning, HypervisorUnavailable, NetworkPlugFailed
-from unkai.node.job import Job, undoing_on_failure
+from unkai.node.job import Job, Undo, undoing_on_failure
 from unkai.node.libvirt import consoles, power
 from unkai.node.libvirt.connection import Connection
 from unkai.node.libvirt.diagnostics import diagnostics
@@ -150,10 +150,10 @@ class LibvirtDriver(Driver):
             known = await self._known()
             await self._files.make(job, guest, data, known.qemu_owner, undo)
             if not told:
-                undo.push_async_callback(self._metadata.forget, server_id)
+                undo.push(self._metadata.forget, server_id)
             await self._surround(job, guest, data, undo)
             if not defined:
-                undo.push_async_callback(self._forget_domain, job, server_id)
+                undo.push(self._forget_domain, job, server_id)
             job.tell("starting")
             await self._domains.start(job, server_id, await self._xml(guest))
         return {"power_state": "running", "virt_type": self._virt_type}
@@ -222,7 +222,7 @@ class LibvirtDriver(Driver):
 
     # ---- parts of the verbs ----
 
-    async def _surround(self, job: Job, guest: Guest, data: GuestData, undo: AsyncExitStack | None = None) -> None:
+    async def _surround(self, job: Job, guest: Guest, data: GuestData, undo: Undo | None = None) -> None:
         """What must be there besides files and domain: answers for its questions, plugs for its cards."""
         job.check()
         try:
@@ -328,7 +328,7 @@ def build(
 ) -> LibvirtDriver:
     """The driver with its parts. `fetch` opens an image's stored bytes at the control plane.
 
-    Raises ValueError when the guests' sockets would have names that are too long.
+    Raises ValueError for a user that does not exist, or when the guests' sockets would have names that are too long.
     """
     if len(os.fsencode(consoles.vnc_socket(where.guest("0" * 36)))) > _SOCKET_LIMIT:
         raise ValueError(f"{where.instances} is too long: sockets below it must fit into {_SOCKET_LIMIT} bytes")
@@ -346,6 +346,10 @@ def build(
     records = Records(where.state / "guests")
     switch = Switch(network.ovsdb_connection, network.integration_bridge)
     user = common.metadata_proxy_user
+    try:
+        pwd.getpwnam(user or "root")
+    except KeyError:
+        raise ValueError(f"[DEFAULT] metadata_proxy_user: there is no user {user}") from None
     proxy = proxy_child(where.metadata, where.children, user, vendor)
     return LibvirtDriver(
         settings,

@@ -34,7 +34,7 @@ from unkai.node.records import Record, Records
 __all__ = ["Metadata", "proxy_child"]
 
 _log = get(__name__)
-_PATIENCE = 10.0
+_PATIENCE = 20.0
 
 
 def proxy_child(directory: Path, children_folder: Path, user: str, vendor: Path | None) -> Child:
@@ -151,7 +151,9 @@ class Metadata:
 
     def _tell_all(self) -> None:
         """After each start of the proxy. Networks that are gone are made again when a guest there starts."""
-        state = self._tell(State())
+        state = self._try(State())
+        if state is None:
+            return  # guests go without, the host goes on
         for mark in links.marked(self._host_id).values():
             if mark.kind == "network" and mark.owner not in state.networks:
                 self._listen(mark.owner)

@@ -5,14 +5,13 @@ switch that listens elsewhere than libvirt believes, and are fenced before the g
 """
 
 import asyncio
-from contextlib import AsyncExitStack
 
 from pyroute2.netlink.exceptions import NetlinkError
 
 from unkai.contracts.guest import Guest, Interface
 from unkai.kernel.log import get
 from unkai.node.errors import NetworkPlugFailed
-from unkai.node.job import Job
+from unkai.node.job import Job, Undo
 from unkai.node.metadata.network_data import tap_name
 from unkai.node.ports import links
 from unkai.node.ports.links import Mark
@@ -30,7 +29,7 @@ class Plugs:
         self._switch = switch
         self._host_id = host_id
 
-    async def plug(self, job: Job, guest: Guest, undo: AsyncExitStack | None = None) -> None:
+    async def plug(self, job: Job, guest: Guest, undo: Undo | None = None) -> None:
         """Every card of the guest; what is there already stays. Raises job.Stopped too."""
         mark = self._mark(guest.server_id)
         for card in guest.interfaces:
@@ -38,7 +37,7 @@ class Plugs:
             job.check()
             fresh = await self._make(name, mark, card)
             if undo is not None and fresh:
-                undo.push_async_callback(self._remove, name, mark)
+                undo.push(self._remove, name, mark)
             job.check()
             await self._switch.plug(name, mark, card.port_id, card.mac, fresh=fresh)
 

@@ -107,7 +107,7 @@ class SimulatedDriver(Driver):
         async with undoing_on_failure(job) as undo:
             if guest.server_id not in self._guests:
                 _check_disks(guest)
-                undo.push_async_callback(self._forget, guest.server_id)
+                undo.push(self._forget, guest.server_id)
             await self._step(job, "create", guest.server_id)
             job.tell("building", 1, 2)
             await job.sleep(self._settings.build_seconds)

@@ -8,14 +8,13 @@ import asyncio
 import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from unkai.contracts.guest import Guest, GuestData
 from unkai.kernel.ids import is_uuid
-from unkai.node.job import Job
+from unkai.node.job import Job, Undo
 from unkai.node.metadata.source import Source
 from unkai.node.metadata.tree import drive_files
 from unkai.node.storage import configdrive, disks
@@ -62,14 +61,14 @@ class GuestFiles:
         guest: Guest,
         data: GuestData,
         owner: tuple[int, int] | None,
-        undo: AsyncExitStack | None = None,
+        undo: Undo | None = None,
     ) -> None:
         """Whatever is not there yet. `owner` is QEMU's user and group, who may write into the folder `run` only."""
         folder = self.folder(guest.server_id)
         job.check()
         with translated("the server's folder"):
             if await asyncio.to_thread(self._make_folder, folder, owner) and undo is not None:
-                undo.push_async_callback(self.remove, job, guest.server_id)
+                undo.push(self.remove, job, guest.server_id)
         choices = self._choices
         await disks.make(job, guest, folder, self._cache, choices.images_type, choices.preallocate)
         drive = folder / "disk.config"
