@@ -451,13 +451,23 @@ def _write_record(child: Child, process: Process) -> None:
 
 def _find_marked(child: Child) -> Process | None:
     wanted = f"{_MARK}={child.mark}".encode()
+    world = _pid_namespace("self")
     for entry in os.scandir("/proc"):
         found = _stat(int(entry.name)) if entry.name.isdigit() else None
+        # A container on this machine may have the same directory, and children of its own in it.
+        if found is not None and _pid_namespace(entry.name) != world:
+            continue
         # What a child starts itself may inherit the mark; only the child leads its session.
         if found is None or found.session != int(entry.name) or found.state in "ZX":
             continue
         if wanted in _environment(int(entry.name)):
             return Process(child.name, int(entry.name), found.started, _boot_id())
+    return None
+
+
+def _pid_namespace(pid: str) -> str | None:
+    with contextlib.suppress(OSError):
+        return os.readlink(f"/proc/{pid}/ns/pid")
     return None
 
 

@@ -351,3 +351,36 @@ def test_a_child_that_keeps_dying_does_not_spin(make: Callable[..., Child], tmp_
     time.sleep(2)
     supervisor.stop()
     assert 2 <= len(counter.read_text()) <= 4
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="a namespace of processes needs root")
+def test_a_container_with_the_same_directory_is_another_world(make: Callable[..., Child]) -> None:
+    child = make()
+    # `env` gives the mark to what lives in the other world only, not to unshare, which stays in this one.
+    inside = ["env", f"UNKAI_CHILD={child.mark}", "setsid", "--wait", "sleep", "600"]
+    there = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", *inside])
+    try:
+        until(lambda: any(child.mark.encode() in environment(pid) for pid in session_leaders()))
+        assert children.adopt(child) is None
+    finally:
+        there.kill()
+        there.wait()
+
+
+def session_leaders() -> list[int]:
+    return [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit() and leads(int(p.name))]
+
+
+def leads(pid: int) -> bool:
+    try:
+        return os.getsid(pid) == pid
+    except ProcessLookupError:
+        return False
+
+
+def environment(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return b""
