@@ -97,9 +97,8 @@ def _guarded(endpoint: Endpoint, handler: Handler) -> Handler:
     @wraps(handler)
     async def handle(request: Request) -> Response:
         project = request.params.get("project_id")
-        # Behind a proxy that maps another path to the versioned endpoint, clients' discovery appends the version again.
-        if project not in (None, "v2.1", request.context.project_id):
-            raise WrongProjectInUrl(url=str(project)[:64], own=request.context.project_id or "")
+        if project is not None and project != request.context.project_id:
+            raise WrongProjectInUrl(url=project[:64], own=request.context.project_id or "")
         query.check(request, endpoint.names)
         return await handler(request)
 
