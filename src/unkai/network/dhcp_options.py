@@ -92,12 +92,13 @@ _KNOWN = {4: _named(_FOUR), 6: _named(_SIX)}
 
 
 def formatted(option: DhcpOption) -> tuple[str, str] | None:
-    """OVN's name and value; None for what OVN does not know, which is kept but answered by nobody.
-
-    Raises ValueError when the value does not fit the option.
-    """
+    """OVN's name and value. None for an option that OVN does not know or a value that does not fit it: upstream keeps
+    those too, and nobody answers with them."""
     known = _KNOWN[option.ip_version].get(option.opt_name.replace("_", "-"))
     if known is None or option.opt_value is None:
         return None
     name, form = known
-    return name, form(option.opt_value)
+    try:
+        return name, form(option.opt_value)
+    except ValueError:
+        return None

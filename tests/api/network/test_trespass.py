@@ -62,12 +62,23 @@ async def test_a_word_in_a_port_answers_nobodys_metadata_requests(api: Api) -> N
     assert found.network_id == theirs
 
 
-async def test_a_routers_port_keeps_its_address(api: Api) -> None:
-    _, subnet = await network_of(api, "alice", "10.1.0.0/24")
+async def test_a_routers_port_moves_only_where_its_router_can_be(api: Api) -> None:
+    network, subnet = await network_of(api, "alice", "10.1.0.0/24")
     router = (await api.make("alice", "router"))["id"]
-    made = await api.ok("alice", "PUT", f"/routers/{router}/add_router_interface", {"subnet_id": subnet})
-    change = {"port": {"fixed_ips": [{"ip_address": "10.1.0.9"}]}}
-    await api.refused("alice", "PUT", f"/ports/{made['port_id']}", change, 400, "HTTPBadRequest")
+    path = f"/routers/{router}/add_router_interface"
+    made = await api.ok("alice", "PUT", path, {"subnet_id": subnet})
+    port = f"/ports/{made['port_id']}"
+    await api.ok("alice", "PUT", port, {"port": {"fixed_ips": [{"ip_address": "10.1.0.9"}]}})
+    _, other = await network_of(api, "alice", "10.3.0.0/24")
+    await api.ok("alice", "PUT", path, {"subnet_id": other})
+    overlapping = await api.make("alice", "subnet", network_id=network, ip_version=4, cidr="10.3.0.0/25")
+    change = {"port": {"fixed_ips": [{"subnet_id": overlapping["id"]}]}}
+    await api.refused("alice", "PUT", port, change, 400, "HTTPBadRequest", "overlaps")
+    (metadata,) = (await api.ok("alice", "GET", f"/ports?network_id={network}&device_owner=network:distributed"))[
+        "ports"
+    ]
+    change = {"port": {"fixed_ips": [{"ip_address": "10.1.0.77"}]}}
+    await api.refused("alice", "PUT", f"/ports/{metadata['id']}", change, 400, "HTTPBadRequest")
 
 
 ZONE = "fe80::1%1 || ip6"
@@ -91,11 +102,6 @@ ZONE = "fe80::1%1 || ip6"
         ("/ports", {"allowed_address_pairs": [{"ip_address": "10.0.0.0/255.0.0.0 x"}]}),
         ("/ports", {"fixed_ips": [{"ip_address": ZONE}]}),
         ("/ports", {"mac_address": "fa:16:3e:00:00:01 10.0.0.1"}),
-        ("/ports", {"extra_dhcp_opts": [{"opt_name": "router", "opt_value": "10.0.0.1); next; /*"}]}),
-        ("/ports", {"extra_dhcp_opts": [{"opt_name": "3", "opt_value": "10.0.0.1, mtu = 1"}]}),
-        ("/ports", {"extra_dhcp_opts": [{"opt_name": "mtu", "opt_value": "1400; drop"}]}),
-        ("/ports", {"extra_dhcp_opts": [{"opt_name": "121", "opt_value": "10.0.0.0/8"}]}),
-        ("/ports", {"extra_dhcp_opts": [{"opt_name": "dns-server", "opt_value": ZONE, "ip_version": 6}]}),
     ],
 )
 async def test_values_say_nothing_else_to_ovn(api: Api, path: str, body: dict[str, Any]) -> None:

@@ -174,6 +174,13 @@ def test_a_guests_port(cloud: World) -> None:
         (DhcpOption("dns-server", "fd00::1", 6), ("dns_server", "fd00::1")),
         (DhcpOption("unheard-of", "anything"), None),
         (DhcpOption("mtu", None), None),
+        (DhcpOption("router", "10.0.0.1); next; /*"), None),
+        (DhcpOption("3", "10.0.0.1, mtu = 1"), None),
+        (DhcpOption("mtu", "1400; drop"), None),
+        (DhcpOption("mtu", "²"), None),
+        (DhcpOption("121", "10.0.0.0/8"), None),
+        (DhcpOption("server-ip-address", "2015::badd"), None),
+        (DhcpOption("dns-server", "fe80::1%1 || ip6", 6), None),
     ],
 )
 def test_dhcp_options_are_written_anew(option: DhcpOption, expected: tuple[str, str] | None) -> None:

@@ -12,13 +12,11 @@ from unkai.kernel.ids import new_uuid
 from unkai.kernel.kit import Kit
 from unkai.kernel.scope import Scope
 from unkai.kernel.store import Tx
-from unkai.network.dhcp_options import formatted
 from unkai.network.errors import (
     AddressPairAndPortSecurityRequired,
     AddressPairsExhausted,
     DuplicateAddressPairInRequest,
     HTTPBadRequest,
-    InvalidInput,
     MacAddressInUse,
     PortBound,
     PortInUse,
@@ -44,6 +42,7 @@ from unkai.network.service import addressing, security_groups
 from unkai.network.service.access import changed, reserve, scope_of
 from unkai.network.service.addressing import FixedIpRequest
 from unkai.network.service.macs import new_mac
+from unkai.network.service.router_checks import no_overlap
 from unkai.network.settings import NetworkOptions
 from unkai.network.store import addresses, floating_ips, networks, pending, ports, subnets
 from unkai.network.store import common as rows
@@ -101,7 +100,6 @@ def create(tx: Tx, kit: Kit, context: Context, new: NewPort) -> Port:
     chosen = _groups(tx, kit, context, new, secure)
     mac = _mac(tx, kit, network.id, new.mac_address)
     _check_pairs(kit, new.allowed_address_pairs, mac, secure)
-    _check_options(new.extra_dhcp_opts)
     on_network = subnets.on_network(tx, Scope.system(), network.id)
     if new.fixed_ips is UNSET:
         given = addressing.allocate(tx, network.id, on_network, mac, new.device_owner)
@@ -136,7 +134,8 @@ def create(tx: Tx, kit: Kit, context: Context, new: NewPort) -> Port:
 def update(tx: Tx, kit: Kit, context: Context, port: Port, change: PortChange) -> Port:
     """Raises PortInUse, HTTPBadRequest, PortBound, MacAddressInUse, SecurityGroupNotFound, what `addressing` raises...
 
-    A port that the cloud gave to a device stays with it, and a router's or the system's keeps its addresses.
+    A port that the cloud gave to a device stays with it. The system's own ports keep their addresses, and those of
+    a router must go on fitting together.
     """
     if port.attached:
         if any(
@@ -144,11 +143,16 @@ def update(tx: Tx, kit: Kit, context: Context, port: Port, change: PortChange) -
             for wanted, have in ((change.device_id, port.device_id), (change.device_owner, port.device_owner))
         ):
             raise PortInUse(id=port.id, network_id=port.network_id, device_id=port.device_id)
-        if port.serves(*_SERVED_BY_OTHERS) and (change.fixed_ips is not UNSET or change.mac_address is not UNSET):
+        moves = change.fixed_ips is not UNSET or change.mac_address is not UNSET
+        if moves and port.serves(ROUTER_GATEWAY, FLOATING_IP, DISTRIBUTED):
             raise HTTPBadRequest(
                 reason=f"Port {port.id} belongs to {port.device_owner} {port.device_id}: its addresses do not change"
             )
-    return alter(tx, kit, context, port, change)
+    after = alter(tx, kit, context, port, change)
+    if after.serves(ROUTER_INTERFACE):
+        theirs = subnets.by_ids(tx, Scope.system(), [fixed.subnet_id for fixed in after.fixed_ips])
+        no_overlap(tx, after.device_id, list(theirs.values()), after.id)
+    return after
 
 
 def alter(tx: Tx, kit: Kit, context: Context, port: Port, change: PortChange) -> Port:
@@ -164,7 +168,6 @@ def alter(tx: Tx, kit: Kit, context: Context, port: Port, change: PortChange) ->
     _check_pairs(kit, pairs, mac, secure)
     values["allowed_address_pairs"] = msgspec.to_builtins(_full_pairs(pairs, mac))
     if change.extra_dhcp_opts is not UNSET:
-        _check_options(change.extra_dhcp_opts)
         values["extra_dhcp_opts"] = msgspec.to_builtins(_merged(port.extra_dhcp_opts, change.extra_dhcp_opts))
     if change.host is not UNSET and change.host != port.host:
         values["chassis"] = ""
@@ -281,14 +284,6 @@ def _check_pairs(kit: Kit, pairs: Sequence[AddressPair], mac: str, secure: bool)
         if identity in seen:
             raise DuplicateAddressPairInRequest(mac=pair.mac_address, ip=pair.ip_address)
         seen.add(identity)
-
-
-def _check_options(options: Iterable[DhcpOption]) -> None:
-    for option in options:
-        try:
-            formatted(option)
-        except ValueError as error:
-            raise InvalidInput(reason=f"Invalid value for DHCP option {option.opt_name}: {error}") from None
 
 
 def _full_pairs(pairs: Iterable[AddressPair], mac: str) -> list[AddressPair]:

@@ -30,6 +30,7 @@ from unkai.network.service import addressing, system_ports
 from unkai.network.service import ports as port_service
 from unkai.network.service.access import changed, reserve, scope_of
 from unkai.network.service.addressing import FixedIpRequest
+from unkai.network.service.router_checks import connected, no_overlap
 from unkai.network.service.system_ports import SystemPort
 from unkai.network.settings import NetworkOptions
 from unkai.network.store import addresses, common, floating_ips, networks, pending, ports, routers, subnets
@@ -161,7 +162,7 @@ def _set_gateway(tx: Tx, kit: Kit, context: Context, router: Router, wanted: Gat
     elif before is None:
         values["enable_snat"] = True
     if before is None:
-        _no_overlap(tx, router.id, subnets.on_network(tx, Scope.system(), network.id))
+        no_overlap(tx, router.id, subnets.on_network(tx, Scope.system(), network.id))
         values["gateway_port_id"] = _gateway_port(tx, kit, router, network.id, requests)
     elif requests is not None and router.gateway_port_id is not None:
         port = ports.get(tx, Scope.system(), router.gateway_port_id)
@@ -282,7 +283,7 @@ def _add_port(tx: Tx, kit: Kit, context: Context, router: Router, port_id: str) 
     joined = list(subnets.by_ids(tx, Scope.system(), [fixed.subnet_id for fixed in port.fixed_ips]).values())
     if len([subnet for subnet in joined if subnet.ip_version == 4]) > 1:
         raise HTTPBadRequest(reason="Bad router request: Cannot have multiple IPv4 subnets on router port.")
-    _no_overlap(tx, router.id, joined)
+    no_overlap(tx, router.id, joined)
     ports.set_groups(tx, port.id, [])
     taken = {
         "device_id": router.id,
@@ -299,7 +300,7 @@ def _add_subnet(tx: Tx, kit: Kit, context: Context, router: Router, subnet_id: s
     subnet = subnets.get(tx, scope_of(kit, context), subnet_id)
     if subnet.gateway_ip is None:
         raise HTTPBadRequest(reason="Bad router request: Subnet for router interface must have a gateway IP.")
-    _no_overlap(tx, router.id, [subnet])
+    no_overlap(tx, router.id, [subnet])
     subnets.hold(tx, subnet.id)
     if addresses.taken_by(tx, subnet.id, subnet.gateway_ip) is not None:
         raise IpAddressAlreadyAllocated(ip=subnet.gateway_ip, subnet_id=subnet.id)
@@ -330,25 +331,6 @@ def _ipv6_port(tx: Tx, router: Router, subnet: Subnet) -> Port | None:
     return None
 
 
-def _connected(tx: Tx, router_id: str) -> list[Subnet]:
-    """The subnets a router is connected to, its gateway's included."""
-    found = ports.by_devices(tx, Scope.system(), [router_id], "network:router").get(router_id, [])
-    ids = [fixed.subnet_id for port in found for fixed in port.fixed_ips]
-    return list(subnets.by_ids(tx, Scope.system(), ids).values())
-
-
-def _no_overlap(tx: Tx, router_id: str, joining: Sequence[Subnet]) -> None:
-    for have in _connected(tx, router_id):
-        for subnet in joining:
-            if subnet.id == have.id:
-                raise HTTPBadRequest(reason=f"Bad router request: Router already has a port on subnet {subnet.id}.")
-            if subnet.ip_version == have.ip_version and ip_network(subnet.cidr).overlaps(ip_network(have.cidr)):
-                raise HTTPBadRequest(
-                    reason=f"Bad router request: Cidr {subnet.cidr} of subnet {subnet.id} overlaps with cidr "
-                    f"{have.cidr} of subnet {have.id}."
-                )
-
-
 def _may_leave(tx: Tx, router: Router, leaving: Sequence[str]) -> None:
     gone = {subnet.id: subnet for subnet in subnets.by_ids(tx, Scope.system(), leaving).values()}
     for one in floating_ips.by_routers(tx, Scope.system(), [router.id]).get(router.id, []):
@@ -365,7 +347,7 @@ def _check_routes(tx: Tx, kit: Kit, router: Router, wanted: Sequence[HostRoute])
     most = kit.settings[NetworkOptions].max_routes
     if len(wanted) > most:
         raise RoutesExhausted(id=router.id, quota=most)
-    connected = [ip_network(subnet.cidr) for subnet in _connected(tx, router.id)]
+    reachable = [ip_network(subnet.cidr) for subnet in connected(tx, router.id)]
     own = {
         fixed.ip_address
         for port in ports.by_devices(tx, Scope.system(), [router.id], "network:router").get(router.id, [])
@@ -373,7 +355,7 @@ def _check_routes(tx: Tx, kit: Kit, router: Router, wanted: Sequence[HostRoute])
     }
     texts = [{"destination": route.destination, "nexthop": route.nexthop} for route in wanted]
     for route in wanted:
-        if not any(ip_address(route.nexthop) in network for network in connected):
+        if not any(ip_address(route.nexthop) in network for network in reachable):
             raise InvalidRoutes(routes=texts, reason="the nexthop is not connected with router")
         if route.nexthop in own:
             raise InvalidRoutes(routes=texts, reason="the nexthop is used by router")
