@@ -1,6 +1,8 @@
 """What the embedded daemons are told: command lines, layouts and refusals, without starting any of them."""
 
 import socket
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,10 @@ from unkai.kernel.children import Supervisor
 
 
 @pytest.fixture
-def nowhere(tmp_path: Path) -> Path:
-    return tmp_path / "no-system-daemon-here"
+def nowhere() -> Iterator[Path]:
+    """A folder that is not there yet. Sockets are bound in it: pytest's own folders have names too long for that."""
+    with tempfile.TemporaryDirectory(prefix="unkai-") as folder:
+        yield Path(folder) / "nowhere"
 
 
 def options(tmp_path: Path, nowhere: Path, **more: object) -> ovn.Options:
