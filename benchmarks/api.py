@@ -57,6 +57,30 @@ class Api:
         values = [line.rsplit(" ", 1)[1] for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{"))]
         return sum(map(float, values))
 
+    def validate_token(self) -> None:
+        headers = {"X-Subject-Token": str(self._client.headers["X-Auth-Token"])}
+        answer = self._client.get(self.url("identity", "/auth/tokens"), headers=headers)
+        if answer.status_code != 200:
+            raise RuntimeError(f"the token is not valid: {answer.status_code} {answer.text}")
+
+    def token_from_token(self) -> None:
+        identity = {"methods": ["token"], "token": {"id": self._client.headers["X-Auth-Token"]}}
+        self.ask(
+            "POST",
+            "identity",
+            "/auth/tokens",
+            {"auth": {"identity": identity, "scope": {"project": {"id": self.project}}}},
+        )
+
+    def make_providers(self, count: int) -> None:
+        """Resource providers with room for some servers each; nothing runs on them."""
+        inventory = {"VCPU": {"total": 16}, "MEMORY_MB": {"total": 65536}, "DISK_GB": {"total": 1000}}
+        self._client.headers["OpenStack-API-Version"] = "placement 1.39"
+        for number in range(count):
+            made = self.ask("POST", "placement", "/resource_providers", {"name": f"provider-{number}"})
+            body = {"resource_provider_generation": made["generation"], "inventories": inventory}
+            self.ask("PUT", "placement", f"/resource_providers/{made['uuid']}/inventories", body)
+
     def lift_quota(self) -> None:
         """Let the own project have as many servers as it likes."""
         quota = {"instances": -1, "cores": -1, "ram": -1}

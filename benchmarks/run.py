@@ -13,6 +13,7 @@ import guest  # noqa: E402
 import light  # noqa: E402
 import lists  # noqa: E402
 import report  # noqa: E402
+import speed  # noqa: E402
 from harness import machine  # noqa: E402
 
 Benchmark = Callable[[Path], Iterator[report.Row]]
@@ -20,7 +21,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "start": light.start,
     "memory": light.resident,
     "statements": lists.statements,
-    "lists": lists.speed,
+    "speed": speed.operations,
+    "candidates": speed.candidates,
     "guest": guest.boot,
 }
 
