@@ -20,8 +20,9 @@ from unkai.contracts.guest import Guest, GuestData, PowerState
 from unkai.contracts.reports import HostReport
 from unkai.node.job import Job
 
-__all__ = ["Driver", "PowerListener"]
+__all__ = ["BelievedPower", "Driver", "PowerListener"]
 
+BelievedPower = Literal["running", "shutdown", "any"]
 # Called in the event loop with (server id, power state) whenever a guest's power changed by itself.
 PowerListener = Callable[[str, PowerState], None]
 
@@ -91,9 +92,9 @@ class Driver(ABC):
         power, define it anew, start it. Raises GuestNotFound."""
 
     @abstractmethod
-    async def adopt(self, guest: Guest, data: GuestData) -> None:
-        """Put back around a guest what must be there besides its domain (plugs, metadata), when the agent starts.
-        Changes nothing about its power."""
+    async def adopt(self, guest: Guest, data: GuestData, believed: BelievedPower) -> None:
+        """When the agent starts: put back around a guest what must be there besides its domain (plugs, metadata).
+        Its power is not changed; `believed` is what the control plane believes, for a driver that has no memory."""
 
     @abstractmethod
     async def refresh(self, data: GuestData) -> None:

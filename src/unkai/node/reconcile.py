@@ -46,16 +46,16 @@ async def reconcile(
         else:
             removal = driver.destroy(Job.unleased(server_id), server_id)
             await _try(done, f"removed {server_id}, which does not belong here", removal)
-    for one in wanted:
+    here = [one for one in wanted if not busy(one.guest.server_id) and not (one.busy and one.power == "any")]
+    for one in here:
+        await _try(None, f"adopting {one.guest.server_id}", driver.adopt(one.guest, one.data, one.power))
+    powers = await driver.guests()
+    for one in here:
         server_id = one.guest.server_id
-        if one.busy or busy(server_id):
-            continue
         if server_id not in powers:
             # Its files may still be there; a start order defines it anew. The beat tells that it is not running.
             _log.warning("a guest that belongs here is not defined", server=server_id)
-            continue
-        await _try(None, f"adopting {server_id}", driver.adopt(one.guest, one.data))
-        if resume and one.power == "running" and powers[server_id] in _OFF:
+        elif resume and not one.busy and one.power == "running" and powers[server_id] in _OFF:
             job = Job.unleased(server_id)
             await _try(done, f"started {server_id} again", driver.start(job, one.guest, one.data))
     await _try(None, "tidying up", driver.tidy(images_of(wanted)))

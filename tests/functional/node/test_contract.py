@@ -233,7 +233,7 @@ async def test_without_a_lease_nothing_is_changed(subject: Subject) -> None:
 async def test_adopting_changes_no_power(subject: Subject) -> None:
     driver, guest = subject.driver, await subject.make()
     await driver.stop(job(), guest.server_id, 0)
-    await driver.adopt(guest, servers.data(guest, revision=2))
+    await driver.adopt(guest, servers.data(guest, revision=2), "running")
     assert await driver.guests() == {guest.server_id: "shutdown"}
     await driver.tidy([])
     assert await driver.traces() == {guest.server_id}

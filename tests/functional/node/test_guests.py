@@ -23,6 +23,7 @@ from unkai.contracts.steps import (
     StopGuest,
     Uptime,
 )
+from unkai.node.libvirt.consoles import vnc_socket
 
 pytestmark = [pytest.mark.root, pytest.mark.ovn, pytest.mark.libvirt, pytest.mark.guest, pytest.mark.timeout(600)]
 
@@ -170,6 +171,9 @@ async def test_power_that_changes_by_itself_is_told(hypervisor: Node) -> None:
     guest = blank()
     assert (await plane.finish(CreateGuest(guest, servers.data(guest)), guest.server_id, 60)).error is None
     await plane.until(lambda: plane.powers.get(guest.server_id) == "running", 10)
+    reader, writer = await asyncio.open_unix_connection(vnc_socket(node.where.guest(guest.server_id)))
+    assert (await reader.readexactly(12)).startswith(b"RFB 003")
+    writer.close()
     domain = node.host.connect().lookupByUUIDString(guest.server_id)
     for change, power in (domain.suspend, "paused"), (domain.resume, "running"), (domain.destroy, "shutdown"):
         await asyncio.to_thread(change)

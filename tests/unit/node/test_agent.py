@@ -299,7 +299,7 @@ async def test_a_running_guest_nobody_knows(
     host = Host(plane, Options(unknown=action))
     running, stopped = servers.guest(), servers.guest()
     for guest in running, stopped:
-        await host.driver.adopt(guest, servers.data(guest))
+        await host.driver.adopt(guest, servers.data(guest), "running")
     host.driver.happen(stopped.server_id, "shutdown")
     await host.start()
     await plane.until(lambda: plane.beats)
@@ -317,7 +317,7 @@ async def test_guests_after_a_reboot_of_the_host(
     record = tmp_path / "boot-id"
     host = Host(plane, Options(resume=resume, boot_record=record))
     guest = servers.guest()
-    await host.driver.adopt(guest, servers.data(guest))
+    await host.driver.adopt(guest, servers.data(guest), "running")
     host.driver.happen(guest.server_id, "shutdown")
     if rebooted:
         record.write_text("another boot")
@@ -325,6 +325,20 @@ async def test_guests_after_a_reboot_of_the_host(
     await host.start()
     await plane.until(lambda: plane.beats)
     assert plane.powers == {guest.server_id: power}
+    await host.stop()
+
+
+async def test_simulated_guests_outlive_their_process(plane: ControlPlane) -> None:
+    running, stopped, building = servers.guest(), servers.guest(), servers.guest()
+    plane.wanted = [
+        Wanted(running, servers.data(running), "running"),
+        Wanted(stopped, servers.data(stopped), "shutdown"),
+        Wanted(building, servers.data(building), "any", busy=True),
+    ]
+    host = Host(plane)
+    await host.start()
+    await plane.until(lambda: plane.beats)
+    assert plane.powers == {running.server_id: "running", stopped.server_id: "shutdown"}
     await host.stop()
 
 

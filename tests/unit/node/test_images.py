@@ -88,9 +88,7 @@ def qcow2(folder: Path, size: str = "3M", *options: str) -> bytes:
 
 
 def left(tmp_path: Path) -> list[str]:
-    return sorted(path.name for path in (tmp_path / "_base").glob("*")) + sorted(
-        path.name for path in (tmp_path / "_base").glob(".*")
-    )
+    return sorted(path.name for path in (tmp_path / "_base").iterdir())
 
 
 async def test_fetched_checked_converted_and_kept(cache: ImageCache, store: Store, tmp_path: Path) -> None:
@@ -255,6 +253,18 @@ async def test_using_an_image_keeps_it_young(cache: ImageCache, store: Store, tm
     await cache.get(job(), ref)
     await cache.prune([], 3600)
     assert len(left(tmp_path)) == 1
+
+
+async def test_an_unconverted_image_goes_whole(store: Store, tmp_path: Path) -> None:
+    cache = ImageCache(tmp_path / "_base", store.fetch, raw=False)
+    ref = store.add(qcow2(tmp_path))
+    base = await cache.get(job(), ref)
+    os.utime(base.path.with_name(f"{base.path.name}.json"), (0, 0))
+    await cache.prune([], 3600)
+    assert await cache.get(job(), ref) == base
+    os.utime(base.path, (0, 0))
+    await cache.prune([], 3600)
+    assert left(tmp_path) == []
 
 
 async def test_progress_is_told(cache: ImageCache, store: Store, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from unkai.contracts.reports import HostReport
 from unkai.kernel import clock
 from unkai.kernel.log import get
 from unkai.kernel.settings import Settings
-from unkai.node.driver import Driver, PowerListener
+from unkai.node.driver import BelievedPower, Driver, PowerListener
 from unkai.node.errors import GuestNotFound, GuestNotRunning, HypervisorUnavailable, NetworkPlugFailed
 from unkai.node.job import Job, Undo, undoing_on_failure
 from unkai.node.libvirt import consoles, power
@@ -175,7 +175,8 @@ class LibvirtDriver(Driver):
             await self._domains.start(job, guest.server_id, await self._xml(guest))
 
     async def stop(self, job: Job, server_id: str, timeout: int) -> None:
-        if await self._domains.power(server_id) is None:
+        # A domain that somebody undefined is off; the guest is its disks.
+        if await self._domains.power(server_id) is None and not await self._has_folder(server_id):
             raise GuestNotFound(server_id=server_id)
         if not await self._asked_off(job, server_id, timeout):
             await self._domains.power_off(job, server_id)
@@ -189,7 +190,7 @@ class LibvirtDriver(Driver):
             await self._domains.power_off(job, guest.server_id)
         await self.start(job, guest, data)
 
-    async def adopt(self, guest: Guest, data: GuestData) -> None:
+    async def adopt(self, guest: Guest, data: GuestData, believed: BelievedPower) -> None:
         if power.on(await self._domains.power(guest.server_id) or "nostate"):
             await self._surround(Job.unleased(guest.server_id), guest, data)
         else:
@@ -201,10 +202,10 @@ class LibvirtDriver(Driver):
     # ---- questions ----
 
     async def console_output(self, server_id: str, length: int | None) -> str:
-        folder = self._files.folder(server_id)
-        if not await asyncio.to_thread(folder.exists):
+        if not await self._has_folder(server_id):
             raise GuestNotFound(server_id=server_id)
-        return await asyncio.to_thread(consoles.read_log, consoles.console_log(folder), length)
+        log = consoles.console_log(self._files.folder(server_id))
+        return await asyncio.to_thread(consoles.read_log, log, length)
 
     async def diagnostics(self, server_id: str) -> Mapping[str, object]:
         record = await asyncio.to_thread(self._records.get, server_id)
@@ -230,6 +231,9 @@ class LibvirtDriver(Driver):
         except OSError as error:
             raise NetworkPlugFailed(reason="its metadata cannot be kept", details=str(error)) from error
         await self._plugs.plug(job, guest, undo)
+
+    async def _has_folder(self, server_id: str) -> bool:
+        return await asyncio.to_thread(self._files.folder(server_id).exists)
 
     async def _forget_domain(self, job: Job, server_id: str) -> None:
         await self._domains.power_off(job, server_id)

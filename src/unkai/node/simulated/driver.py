@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from unkai.contracts.guest import Guest, GuestData, PowerState
 from unkai.contracts.reports import HostReport, Inventory
 from unkai.kernel.settings import defaults
-from unkai.node.driver import Driver, PowerListener
+from unkai.node.driver import BelievedPower, Driver, PowerListener
 from unkai.node.errors import FlavorDiskTooSmall, GuestNotFound, GuestNotRunning, OutOfMemory
 from unkai.node.job import Job, undoing_on_failure
 from unkai.node.simulated.faults import Faults, Told
@@ -150,9 +150,12 @@ class SimulatedDriver(Driver):
         self._keep(held, data)
         await self._power_on(job, held)
 
-    async def adopt(self, guest: Guest, data: GuestData) -> None:
-        held = self._guests.setdefault(guest.server_id, _Simulated(guest, data, "running", 1, time.time()))
-        self._keep(held, data)
+    async def adopt(self, guest: Guest, data: GuestData, believed: BelievedPower) -> None:
+        if guest.server_id not in self._guests:
+            # This process has no memory of the one before; a real host would have gone on with its guests.
+            state: PowerState = "shutdown" if believed == "shutdown" else "running"
+            self._guests[guest.server_id] = _Simulated(guest, data, state, 1, time.time())
+        self._keep(self._guests[guest.server_id], data)
 
     async def refresh(self, data: GuestData) -> None:
         await self._ask("refresh", data.server_id)

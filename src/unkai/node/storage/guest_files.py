@@ -7,6 +7,7 @@ It appears under its name only with that mark in it.
 import asyncio
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,7 @@ class GuestFiles:
         self._cache = cache
         self._host_id = host_id
         self._choices = choices
+        self._hidden = threading.Lock()  # hidden folders are half made, half removed, or nobody's any more
 
     def folder(self, server_id: str) -> Path:
         return self._instances / server_id
@@ -103,8 +105,7 @@ class GuestFiles:
         folder = self.folder(server_id)
         job.check()
         with translated("the server's folder"):
-            if await asyncio.to_thread(self._is_mine, folder):
-                await asyncio.to_thread(_remove_folder, folder)
+            await asyncio.to_thread(self._remove_folder, folder)
 
     def servers(self) -> set[str]:
         """Those with a folder of this host's making. Blocks."""
@@ -112,9 +113,10 @@ class GuestFiles:
 
     def tidy(self) -> None:
         """Folders that were never finished, or not removed to the end. Blocks."""
-        for path in _subfolders(self._instances):
-            if path.name.startswith(f".{self._host_id}-"):
-                shutil.rmtree(path, ignore_errors=True)
+        with self._hidden:
+            for path in _subfolders(self._instances):
+                if path.name.startswith(f".{self._host_id}-"):
+                    shutil.rmtree(path, ignore_errors=True)
 
     def _is_mine(self, folder: Path) -> bool:
         try:
@@ -122,35 +124,40 @@ class GuestFiles:
         except FileNotFoundError:
             return False
 
+    def _hide(self, folder: Path) -> Path:
+        hidden = folder.with_name(f".{self._host_id}-{folder.name}")
+        shutil.rmtree(hidden, ignore_errors=True)
+        return hidden
+
     def _make_folder(self, folder: Path, owner: tuple[int, int] | None) -> bool:
         """True when it was not there."""
         if folder.exists():
             return False
         self._instances.mkdir(parents=True, exist_ok=True)
         self._instances.chmod(0o711)
-        fresh = folder.with_name(f".{self._host_id}-{folder.name}")
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir()
-        (fresh / _MARK).write_text(self._host_id)
-        (fresh / "run").mkdir(mode=0o700)
-        if owner is not None and os.geteuid() == 0:
-            os.chown(fresh / "run", *owner)
-            # QEMU's group passes through, nobody else.
-            os.chown(fresh, 0, owner[1])
-            fresh.chmod(0o710)
-        else:
-            fresh.chmod(0o711)
-        fresh.replace(folder)
+        with self._hidden:
+            fresh = self._hide(folder)
+            fresh.mkdir()
+            (fresh / _MARK).write_text(self._host_id)
+            (fresh / "run").mkdir(mode=0o700)
+            if owner is not None and os.geteuid() == 0:
+                os.chown(fresh / "run", *owner)
+                # QEMU's group passes through, nobody else.
+                os.chown(fresh, 0, owner[1])
+                fresh.chmod(0o710)
+            else:
+                fresh.chmod(0o711)
+            fresh.replace(folder)
         return True
 
-
-def _remove_folder(folder: Path) -> None:
-    """First out of sight, so that an agent killed here finds no half of a guest."""
-    host_id = (folder / _MARK).read_text()
-    hidden = folder.with_name(f".{host_id}-{folder.name}")
-    shutil.rmtree(hidden, ignore_errors=True)
-    folder.replace(hidden)
-    shutil.rmtree(hidden)
+    def _remove_folder(self, folder: Path) -> None:
+        """First out of sight, so that an agent killed here leaves no half of a guest."""
+        if not self._is_mine(folder):
+            return
+        with self._hidden:
+            hidden = self._hide(folder)
+            folder.replace(hidden)
+            shutil.rmtree(hidden)
 
 
 def _subfolders(folder: Path) -> Iterable[Path]:

@@ -91,12 +91,23 @@ class ImageCache:
         """Remove unfinished files nobody works on and, if `age` is given, base images of other ids than `used` that
         were not used for `age` seconds."""
         keep = {_key(image_id) for image_id in used} | {_key(image_id) for image_id in self._making}
-        for path in await asyncio.to_thread(lambda: list(self._base.glob("*")) + list(self._base.glob(".part-*"))):
-            if path.name.removeprefix(_PART).split(".")[0] in keep:
+        await asyncio.to_thread(self._sweep, keep, age)
+
+    def _sweep(self, keep: Collection[str], age: float | None) -> None:
+        whole: dict[str, list[Path]] = {}
+        for path in sorted(self._base.glob("*")):
+            key = path.name.removeprefix(_PART).split(".")[0]
+            if key in keep:
                 continue
-            if path.name.startswith(_PART) or (age is not None and time.time() - path.stat().st_mtime > age):
-                _log.info("base image removed", name=path.name)
+            if path.name.startswith(_PART):
                 path.unlink(missing_ok=True)
+            else:
+                whole.setdefault(key, []).append(path)
+        for key, paths in whole.items():
+            if age is not None and time.time() - max(path.stat().st_mtime for path in paths) > age:
+                _log.info("base image removed", name=key)
+                for path in paths:
+                    path.unlink(missing_ok=True)
 
     # ---- finding ----
 
