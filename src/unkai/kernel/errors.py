@@ -59,6 +59,14 @@ class InvalidParameter(BadRequest):
     remedy = "Correct the named query parameter."
 
 
+class UnfitValue(BadRequest):
+    """The last net: a value that got as far as the database, which cannot hold it."""
+
+    code = "unfit_value"
+    text = "The request holds a value that cannot be stored: a NUL character, or a number or text out of bounds."
+    remedy = "Look for the value that is out of bounds; the log has the database's words under this request's id."
+
+
 class Unauthorized(ApiError):
     code = "unauthorized"
     status = 401

@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 # What a caller may catch when the database is in trouble.
 StoreError = sa.exc.SQLAlchemyError
+# What no column can hold: a NUL in a text, a number beyond 64 bits, too long a name. The second is SQLite's word.
+UNFIT = (sa.exc.DataError, OverflowError)
 
 # One MetaData for all rooms: migrations and create_all see the whole schema.
 tables = sa.MetaData(

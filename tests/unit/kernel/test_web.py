@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import msgspec
 import pytest
+import sqlalchemy as sa
 
 from unkai.kernel.context import Context
 from unkai.kernel.errors import Conflict, Unauthorized
@@ -63,6 +64,10 @@ class Things:
     async def crash(self, req: Request) -> Response:
         raise RuntimeError("the inside of the house")
 
+    async def count(self, req: Request) -> Response:
+        await req.kit.db.read(lambda tx: tx.scalar(sa.select(sa.bindparam("n", 2**70))))
+        return empty()
+
     async def peer(self, req: Request) -> Response:
         return reply({"uid": req.peer.uid if isinstance(req.peer, UnixPeer) else None})
 
@@ -77,6 +82,7 @@ class Things:
                 Route("PUT", "/file", self.upload, auth=False),
                 Route("GET", "/clash", self.clash, auth=False),
                 Route("GET", "/crash", self.crash, auth=False),
+                Route("GET", "/count", self.count, auth=False),
                 Route("GET", "/peer", self.peer, auth=False),
             ),
             render_error=render,
@@ -225,6 +231,11 @@ async def test_the_unexpected_shows_nothing_of_the_inside(client: httpx2.AsyncCl
     answer = await client.get("/things/crash")
     assert answer.status_code == 500
     assert "inside of the house" not in answer.text
+
+
+async def test_values_that_no_column_holds_are_the_callers_mistake(client: httpx2.AsyncClient) -> None:
+    answer = await client.get("/things/count")
+    assert answer.status_code == 400
 
 
 async def test_callers_request_id_cannot_forge_log_lines(client: httpx2.AsyncClient) -> None:

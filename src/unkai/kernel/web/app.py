@@ -18,10 +18,11 @@ import msgspec
 from unkai.kernel import log, metrics
 from unkai.kernel.clock import monotonic
 from unkai.kernel.context import Context
-from unkai.kernel.errors import ApiError, ClientGone, MethodNotAllowed, NotFound, Unauthorized, UriTooLong
+from unkai.kernel.errors import ApiError, ClientGone, MethodNotAllowed, NotFound, Unauthorized, UnfitValue, UriTooLong
 from unkai.kernel.ids import new_request_id, valid_request_id
 from unkai.kernel.kit import Kit
 from unkai.kernel.settings import Group, option
+from unkai.kernel.store import UNFIT
 from unkai.kernel.web.access import permits
 from unkai.kernel.web.microversion import Version
 from unkai.kernel.web.request import Body, Query, Request, Response
@@ -169,7 +170,10 @@ class Application:
     def _refusal(
         self, room: Room, error: Exception, request_id: str, accept: str, req: Any, version: Version
     ) -> Response:
-        if not isinstance(error, ApiError):
+        if isinstance(error, UNFIT):
+            _log.warning("value does not fit", path=req.scope["path"], reason=str(getattr(error, "orig", error)))
+            error = UnfitValue()
+        elif not isinstance(error, ApiError):
             _log.exception("request failed", method=req.method, path=req.scope["path"])
             error = ApiError()
         view = ErrorView(

@@ -86,10 +86,8 @@ def by_devices(tx: Tx, scope: Scope, device_ids: Iterable[str], owner_prefix: st
 
 def devices(tx: Tx, owner_prefix: str) -> list[str]:
     """Devices that have ports made for them."""
-    query = sa.select(_p.device_id.distinct()).where(
-        _p.device_owner.startswith(owner_prefix, autoescape=True), _p.owned_by_device.is_(True)
-    )
-    return list(tx.scalars(query))
+    theirs = _p.device_owner.startswith(owner_prefix, autoescape=True)
+    return list(tx.scalars(sa.select(_p.device_id).where(theirs, _p.owned_by_device.is_(True)).distinct()))
 
 
 def on_network(tx: Tx, scope: Scope, network_id: str) -> list[Port]:
