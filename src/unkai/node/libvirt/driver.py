@@ -3,13 +3,12 @@
 import asyncio
 import os
 import pwd
-from collections.abc import Collection, Coroutine, Mapping
-from typing import Any, Literal
+from collections.abc import Collection, Mapping
+from typing import Literal
 
 from unkai.contracts.guest import Guest, GuestData, PowerState
 from unkai.contracts.reports import HostReport
 from unkai.kernel import clock
-from unkai.kernel.log import get
 from unkai.kernel.settings import Settings
 from unkai.node.driver import BelievedPower, Driver, PowerListener
 from unkai.node.errors import GuestNotFound, GuestNotRunning, HypervisorUnavailable, NetworkPlugFailed
@@ -19,22 +18,21 @@ from unkai.node.libvirt.connection import Connection
 from unkai.node.libvirt.diagnostics import diagnostics
 from unkai.node.libvirt.domain_xml import domain_xml
 from unkai.node.libvirt.domains import Domains
-from unkai.node.libvirt.host import Host, from_settings
-from unkai.node.libvirt.inventory import Capabilities, inventory, read_capabilities
+from unkai.node.libvirt.events import PowerEvents
+from unkai.node.libvirt.facts import HostFacts
 from unkai.node.metadata.service import Metadata, proxy_child
 from unkai.node.metadata.source import load_vendor_data
 from unkai.node.ports.plugs import Plugs
 from unkai.node.ports.switch import Switch
 from unkai.node.records import Records
-from unkai.node.settings import Api, Default, ImageCache, Libvirt, Ovn, Paths, host_name
+from unkai.node.settings import Api, Default, ImageCache, Libvirt, Ovn, Paths
 from unkai.node.storage import tool
 from unkai.node.storage.guest_files import Choices, GuestFiles
-from unkai.node.storage.images import Fetch, direct_io
+from unkai.node.storage.images import Fetch
 from unkai.node.storage.images import ImageCache as BaseImages
 
 __all__ = ["LibvirtDriver", "build"]
 
-_log = get(__name__)
 # A guest that is still booting misses the first request to power off. Upstream's pause.
 _ASK_AGAIN = 10.0
 _LOOK_AGAIN = 0.5
@@ -48,70 +46,45 @@ class LibvirtDriver(Driver):
 
     def __init__(
         self,
-        settings: Settings,
-        host_id: str,
-        virt_type: Literal["kvm", "qemu"],
+        where: Paths,
+        facts: HostFacts,
         files: GuestFiles,
-        cache: BaseImages,
+        bases: BaseImages,
+        base_age: float | None,
         domains: Domains,
         switch: Switch,
+        plugs: Plugs,
         metadata: Metadata,
         records: Records,
-        where: Paths,
     ) -> None:
-        self._settings = settings
-        self._host_id = host_id
-        self._virt_type = virt_type
+        self._where = where
+        self._facts = facts
         self._files = files
-        self._cache = cache
+        self._bases = bases
+        self._base_age = base_age
         self._domains = domains
         self._switch = switch
-        self._plugs = Plugs(switch, host_id)
+        self._plugs = plugs
         self._metadata = metadata
         self._records = records
-        self._where = where
-        self._capabilities: Capabilities | None = None
-        self._direct_io = False
-        self._on_power: PowerListener = lambda server_id, power: None
-        self._asides: set[asyncio.Task[None]] = set()
+        self._events = PowerEvents(domains, facts.forget)
 
     # ---- the host ----
 
     async def open(self, on_power: PowerListener) -> None:
-        self._on_power = on_power
-        self._domains.open(self._lifecycle, self._reconnected)
-        await asyncio.to_thread(self._make_folders)
-        self._direct_io = await asyncio.to_thread(direct_io, self._where.instances)
+        self._events.open(on_power)
+        await asyncio.to_thread(_make_folders, self._where)
         await self._metadata.open()
 
     async def close(self) -> None:
-        self._on_power = lambda server_id, power: None
-        for task in self._asides:
-            task.cancel()
-        await asyncio.gather(*self._asides, return_exceptions=True)
+        await self._events.close()
         await self._metadata.close()
         await self._domains.close()
         self._switch.close()
 
     async def report(self) -> HostReport:
-        known = await self._known()
         records = await asyncio.to_thread(self._records.all)
-        guests = [record.guest for record in records.values()]
-        return HostReport(
-            host=host_name(self._settings),
-            host_id=self._host_id,
-            hypervisor_hostname=known.hostname,
-            hypervisor_type="QEMU",
-            hypervisor_version=known.version,
-            driver="libvirt",
-            host_ip=self._settings[Default].my_ip,
-            cpu_info=known.cpu_info,
-            inventory=await asyncio.to_thread(inventory, self._where.instances, guests, known.cells),
-            traits=known.traits,
-            virt_type=self._virt_type,
-            supported=known.supported,
-            chassis=await self._chassis(),
-        )
+        return await self._facts.report([record.guest for record in records.values()])
 
     async def load(self) -> float:
         return os.getloadavg()[0]
@@ -132,11 +105,9 @@ class LibvirtDriver(Driver):
 
     async def tidy(self, used_images: Collection[str]) -> None:
         await asyncio.to_thread(self._files.tidy)
-        options = self._settings[ImageCache]
-        age = options.remove_unused_original_minimum_age_seconds if options.remove_unused_base_images else None
         records = await asyncio.to_thread(self._records.all)
         here = {disk.image.image_id for record in records.values() for disk in record.guest.disks if disk.image}
-        await self._cache.prune({*used_images, *here}, age)
+        await self._bases.prune({*used_images, *here}, self._base_age)
         await self._metadata.collect()
 
     # ---- a guest's life ----
@@ -147,7 +118,7 @@ class LibvirtDriver(Driver):
         defined = await self._domains.power(server_id) is not None
         told = await asyncio.to_thread(self._records.get, server_id) is not None
         async with undoing_on_failure(job) as undo:
-            known = await self._known()
+            known = await self._facts.capabilities()
             await self._files.make(job, guest, data, known.qemu_owner, undo)
             if not told:
                 undo.push(self._metadata.forget, server_id)
@@ -156,7 +127,7 @@ class LibvirtDriver(Driver):
                 undo.push(self._forget_domain, job, server_id)
             job.tell("starting")
             await self._domains.start(job, server_id, await self._xml(guest))
-        return {"power_state": "running", "virt_type": self._virt_type}
+        return {"power_state": "running", "virt_type": self._facts.virt_type}
 
     async def destroy(self, job: Job, server_id: str) -> None:
         await self._forget_domain(job, server_id)
@@ -176,7 +147,7 @@ class LibvirtDriver(Driver):
 
     async def stop(self, job: Job, server_id: str, timeout: int) -> None:
         # A domain that somebody undefined is off; the guest is its disks.
-        if await self._domains.power(server_id) is None and not await self._has_folder(server_id):
+        if await self._domains.power(server_id) is None and not await self._files.exists(server_id):
             raise GuestNotFound(server_id=server_id)
         if not await self._asked_off(job, server_id, timeout):
             await self._domains.power_off(job, server_id)
@@ -202,7 +173,7 @@ class LibvirtDriver(Driver):
     # ---- questions ----
 
     async def console_output(self, server_id: str, length: int | None) -> str:
-        if not await self._has_folder(server_id):
+        if not await self._files.exists(server_id):
             raise GuestNotFound(server_id=server_id)
         log = consoles.console_log(self._files.folder(server_id))
         return await asyncio.to_thread(consoles.read_log, log, length)
@@ -216,7 +187,7 @@ class LibvirtDriver(Driver):
             raise GuestNotRunning(server_id=server_id)
         born = clock.parse(record.guest.created) if record.guest.created else clock.utcnow()
         uptime = int((clock.utcnow() - born).total_seconds())
-        return diagnostics(record.guest, state, statistics, self._virt_type, uptime)
+        return diagnostics(record.guest, state, statistics, self._facts.virt_type, uptime)
 
     async def password(self, server_id: str) -> str:
         return await asyncio.to_thread(self._metadata.password, server_id)
@@ -231,9 +202,6 @@ class LibvirtDriver(Driver):
         except OSError as error:
             raise NetworkPlugFailed(reason="its metadata cannot be kept", details=str(error)) from error
         await self._plugs.plug(job, guest, undo)
-
-    async def _has_folder(self, server_id: str) -> bool:
-        return await asyncio.to_thread(self._files.folder(server_id).exists)
 
     async def _forget_domain(self, job: Job, server_id: str) -> None:
         await self._domains.power_off(job, server_id)
@@ -255,76 +223,15 @@ class LibvirtDriver(Driver):
         return True
 
     async def _xml(self, guest: Guest) -> str:
-        folder = self._files.folder(guest.server_id)
-        return domain_xml(
-            guest, await self._host(), folder, self._files.files(guest), await self._files.backing(guest)
-        )
-
-    async def _host(self) -> Host:
-        chosen = self._settings[Ovn].datapath_type
-        userspace = await self._switch.userspace() if chosen == "auto" else chosen == "netdev"
-        return from_settings(
-            self._settings, self._host_id, self._virt_type, direct_io=self._direct_io, userspace=userspace
-        )
-
-    async def _known(self) -> Capabilities:
-        if self._capabilities is None:
-            machine = self._settings[Libvirt].hw_machine_type.get("x86_64")
-            self._capabilities = await self._domains.ask(
-                lambda connection: read_capabilities(connection, self._virt_type, machine)
-            )
-        return self._capabilities
-
-    async def _chassis(self) -> str | None:
-        try:
-            return await self._switch.chassis()
-        except NetworkPlugFailed as error:
-            _log.warning("Open vSwitch does not answer yet", details=error.details)
-            return None
-
-    def _make_folders(self) -> None:
-        # QEMU's user passes through on its way to a guest's disks; it can list nothing.
-        for folder in self._where.state, self._where.instances, self._where.base:
-            folder.mkdir(parents=True, exist_ok=True)
-            folder.chmod(0o711)
-
-    # ---- what libvirt tells by itself ----
-
-    def _lifecycle(self, server_id: str, event: int, detail: int) -> None:
-        state = power.power_of_event(event, detail)
-        if state is not None:
-            self._aside(server_id, state)
-
-    def _aside(self, server_id: str, state: PowerState) -> None:
-        async def tell() -> None:
-            if await self._domains.known(server_id):
-                self._on_power(server_id, state)
-
-        self._spawn(tell())
-
-    def _reconnected(self) -> None:
-        """Events in between were lost, and it may be another libvirtd."""
-        self._capabilities = None
-
-        async def tell() -> None:
-            for server_id, state in (await self._domains.powers()).items():
-                self._on_power(server_id, state)
-
-        self._spawn(tell())
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(_logged(work))
-        self._asides.add(task)
-        task.add_done_callback(self._asides.discard)
+        folder, files = self._files.folder(guest.server_id), self._files.files(guest)
+        return domain_xml(guest, await self._facts.for_domains(), folder, files, await self._files.backing(guest))
 
 
-async def _logged(work: Coroutine[Any, Any, None]) -> None:
-    try:
-        await work
-    except HypervisorUnavailable as error:
-        _log.warning("an event could not be followed", details=error.details)
-    except Exception:
-        _log.exception("an event could not be followed")
+def _make_folders(where: Paths) -> None:
+    # QEMU's user passes through on its way to a guest's disks; it can list nothing.
+    for folder in where.state, where.instances, where.base:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o711)
 
 
 def build(
@@ -338,7 +245,12 @@ def build(
         raise ValueError(f"{where.instances} is too long: sockets below it must fit into {_SOCKET_LIMIT} bytes")
     common, hypervisor, network = settings[Default], settings[Libvirt], settings[Ovn]
     vendor = settings[Api].vendordata_jsonfile_path
-    cache = BaseImages(where.base, fetch, raw=common.force_raw_images)
+    user = common.metadata_proxy_user
+    try:
+        pwd.getpwnam(user or "root")
+    except KeyError:
+        raise ValueError(f"[DEFAULT] metadata_proxy_user: there is no user {user}") from None
+    bases = BaseImages(where.base, fetch, raw=common.force_raw_images)
     choices = Choices(
         images_type=hypervisor.images_type,
         preallocate=common.preallocate_images == "space",
@@ -348,22 +260,19 @@ def build(
         vendor=lambda: load_vendor_data(vendor),
     )
     records = Records(where.state / "guests")
+    domains = Domains(Connection(hypervisor.connection_uri), host_id)
     switch = Switch(network.ovsdb_connection, network.integration_bridge)
-    user = common.metadata_proxy_user
-    try:
-        pwd.getpwnam(user or "root")
-    except KeyError:
-        raise ValueError(f"[DEFAULT] metadata_proxy_user: there is no user {user}") from None
     proxy = proxy_child(where.metadata, where.children, user, vendor)
+    aged = settings[ImageCache]
     return LibvirtDriver(
-        settings,
-        host_id,
-        virt_type,
-        files=GuestFiles(where.instances, cache, host_id, choices),
-        cache=cache,
-        domains=Domains(Connection(hypervisor.connection_uri), host_id),
+        where,
+        facts=HostFacts(settings, host_id, virt_type, where.instances, domains, switch),
+        files=GuestFiles(where.instances, bases, host_id, choices),
+        bases=bases,
+        base_age=aged.remove_unused_original_minimum_age_seconds if aged.remove_unused_base_images else None,
+        domains=domains,
         switch=switch,
+        plugs=Plugs(switch, host_id),
         metadata=Metadata(where.metadata, proxy, user, records, switch, host_id),
         records=records,
-        where=where,
     )

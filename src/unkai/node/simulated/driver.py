@@ -1,6 +1,5 @@
 """The driver of a simulated host. Guests live in memory; adopting those that belong here brings them back."""
 
-import asyncio
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from unkai.kernel.settings import defaults
 from unkai.node.driver import BelievedPower, Driver, PowerListener
 from unkai.node.errors import FlavorDiskTooSmall, GuestNotFound, GuestNotRunning, OutOfMemory
 from unkai.node.job import Job, undoing_on_failure
-from unkai.node.simulated.faults import Faults, Told
+from unkai.node.simulated.faults import Faults
 from unkai.node.simulated.hosts import Machine
 from unkai.node.simulated.settings import Simulated
 
@@ -25,6 +24,10 @@ class _Simulated:
     power: PowerState
     boots: int = 0
     since: float = 0.0
+
+    def learn(self, data: GuestData) -> None:
+        if data.revision >= self.data.revision:
+            self.data = data
 
 
 class SimulatedDriver(Driver):
@@ -111,11 +114,11 @@ class SimulatedDriver(Driver):
             await self._step(job, "create", guest.server_id)
             job.tell("building", 1, 2)
             await job.sleep(self._settings.build_seconds)
-            self._admit(guest)
+            _admit(self._machine, self._guests, guest)
             job.check()
             held = self._guests.setdefault(guest.server_id, _Simulated(guest, data, "shutdown"))
             held.guest = guest
-            self._keep(held, data)
+            held.learn(data)
             await self._power_on(job, held)
         return {"power_state": "running", "virt_type": "kvm"}
 
@@ -129,7 +132,7 @@ class SimulatedDriver(Driver):
         await self._step(job, "start", guest.server_id)
         job.check()
         held.guest = guest
-        self._keep(held, data)
+        held.learn(data)
         await self._power_on(job, held)
 
     async def stop(self, job: Job, server_id: str, timeout: int) -> None:
@@ -147,7 +150,7 @@ class SimulatedDriver(Driver):
         job.check()
         held.power = "shutdown"
         held.guest = guest
-        self._keep(held, data)
+        held.learn(data)
         await self._power_on(job, held)
 
     async def adopt(self, guest: Guest, data: GuestData, believed: BelievedPower) -> None:
@@ -155,13 +158,13 @@ class SimulatedDriver(Driver):
             # This process has no memory of the one before; a real host would have gone on with its guests.
             state: PowerState = "shutdown" if believed == "shutdown" else "running"
             self._guests[guest.server_id] = _Simulated(guest, data, state, 1, time.time())
-        self._keep(self._guests[guest.server_id], data)
+        self._guests[guest.server_id].learn(data)
 
     async def refresh(self, data: GuestData) -> None:
         await self._ask("refresh", data.server_id)
         held = self._guests.get(data.server_id)
         if held is not None:
-            self._keep(held, data)
+            held.learn(data)
 
     # ---- questions ----
 
@@ -220,17 +223,6 @@ class SimulatedDriver(Driver):
             raise GuestNotFound(server_id=server_id)
         return self._guests[server_id]
 
-    def _keep(self, held: _Simulated, data: GuestData) -> None:
-        if data.revision >= held.data.revision:
-            held.data = data
-
-    def _admit(self, guest: Guest) -> None:
-        """A machine runs out of memory whatever the scheduler believes."""
-        others = [held for held in self._guests.values() if held.guest.server_id != guest.server_id]
-        running = sum(held.guest.memory_mb for held in others if held.power == "running")
-        if running + guest.memory_mb > self._machine.memory_mb:
-            raise OutOfMemory(details=f"{running} MiB of {self._machine.memory_mb} are in use")
-
     async def _forget(self, server_id: str) -> None:
         self._guests.pop(server_id, None)
 
@@ -243,18 +235,18 @@ class SimulatedDriver(Driver):
 
     async def _step(self, job: Job, verb: str, server_id: str) -> None:
         job.check()
-        rule = self._faults.find(self._machine.name, verb, server_id)
-        if rule is not None:
-            await job.sleep(rule.delay)
-            if rule.fail is not None:
-                raise Told(rule.fail)
+        await self._faults.meet(self._machine.name, verb, server_id, job.sleep)
 
     async def _ask(self, verb: str, server_id: str = "") -> None:
-        rule = self._faults.find(self._machine.name, verb, server_id)
-        if rule is not None:
-            await asyncio.sleep(rule.delay)
-            if rule.fail is not None:
-                raise Told(rule.fail)
+        await self._faults.meet(self._machine.name, verb, server_id)
+
+
+def _admit(machine: Machine, guests: Mapping[str, _Simulated], guest: Guest) -> None:
+    """A machine runs out of memory whatever the scheduler believes."""
+    others = [held for held in guests.values() if held.guest.server_id != guest.server_id]
+    running = sum(held.guest.memory_mb for held in others if held.power == "running")
+    if running + guest.memory_mb > machine.memory_mb:
+        raise OutOfMemory(details=f"{running} MiB of {machine.memory_mb} are in use")
 
 
 def _check_disks(guest: Guest) -> None:

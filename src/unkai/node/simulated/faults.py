@@ -9,7 +9,9 @@ The file is a JSON list of rules:
 (seconds); `times` is how often it applies before it is used up (absent: always). The first rule that fits counts.
 """
 
+import asyncio
 import fnmatch
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -76,6 +78,16 @@ class Faults:
             self._used[index] = self._used.get(index, 0) + 1
             return rule
         return None
+
+    async def meet(
+        self, host: str, verb: str, server: str, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
+        """Be as late as told, by `sleep`. Raises Told."""
+        rule = self.find(host, verb, server)
+        if rule is not None:
+            await sleep(rule.delay)
+            if rule.fail is not None:
+                raise Told(rule.fail)
 
     def _reread(self) -> None:
         if self._path is None:

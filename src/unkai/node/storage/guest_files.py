@@ -80,6 +80,9 @@ class GuestFiles:
             content = drive_files(source, choices.skip_versions)
             await configdrive.make(job, drive, content, choices.drive_format, choices.mkisofs)
 
+    async def exists(self, server_id: str) -> bool:
+        return await asyncio.to_thread(self.folder(server_id).exists)
+
     async def complete(self, guest: Guest) -> bool:
         """Whether every disk is there, so that the guest can start."""
         return await asyncio.to_thread(lambda: all(file.path.exists() for file in self.files(guest)))
