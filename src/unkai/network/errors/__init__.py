@@ -19,7 +19,6 @@ from unkai.network.errors.addresses import (
 from unkai.network.errors.general import (
     HTTPBadRequest,
     InvalidInput,
-    NotFoundById,
     OverQuota,
 )
 from unkai.network.errors.guests import (
@@ -28,7 +27,6 @@ from unkai.network.errors.guests import (
     NetworkAmbiguous,
     NetworkRequiresSubnet,
     NoUniqueSecurityGroup,
-    PortNotUsable,
     PortRequiresFixedIP,
     RevisionNumberConstraintFailed,
     SecurityGroupNotAttached,
@@ -158,14 +156,12 @@ __all__ = [
     "NetworkSubnetPoolAffinityError",
     "NoNetworkAvailable",
     "NoUniqueSecurityGroup",
-    "NotFoundById",
     "OutOfBoundsAllocationPool",
     "OverQuota",
     "OverlappingAllocationPools",
     "PortBound",
     "PortInUse",
     "PortNotFound",
-    "PortNotUsable",
     "PortRequiresFixedIP",
     "PortSecurityAndIPRequiredForSecurityGroups",
     "PortSecurityPortHasSecurityGroup",

@@ -1,6 +1,6 @@
 """Refusals that any resource may meet."""
 
-from unkai.kernel.errors import BadRequest, Conflict, NotFound
+from unkai.kernel.errors import BadRequest, Conflict
 
 
 class HTTPBadRequest(BadRequest):
@@ -18,8 +18,3 @@ class OverQuota(Conflict):
     code = "network.over_quota"
     text = "Quota exceeded for resources: {overs}."
     remedy = "Delete what is not needed or ask an administrator to raise the quota."
-
-
-class NotFoundById(NotFound):
-    code = "network.not_found"
-    text = "The resource {id} could not be found."

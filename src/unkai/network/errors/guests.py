@@ -28,11 +28,6 @@ class PortRequiresFixedIP(BadRequest):
     text = "Port {id} requires a FixedIP in order to be used."
 
 
-class PortNotUsable(BadRequest):
-    code = "network.port_not_usable"
-    text = "Port {id} not usable for instance {server_id}."
-
-
 class FixedIpAlreadyInUse(Conflict):
     code = "network.fixed_ip_already_in_use"
     status = 400
