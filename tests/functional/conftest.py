@@ -25,8 +25,8 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[Cloud]:
     with clouds.scratch() as made:
-        made.up()
         _started.append(made)
+        made.up()
         yield made
         _started.clear()
 

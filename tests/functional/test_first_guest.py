@@ -32,6 +32,16 @@ def test_the_openstack_client_sees_it(guest: Guest, cloud: Cloud) -> None:
     assert guest.server.name in cloud.openstack("server", "list", "-f", "value", "-c", "Name").split()
 
 
+def test_a_whole_life_by_the_openstack_client(cloud: Cloud) -> None:
+    """LAUNCH-002"""
+    wanted = ("--image", "cirros", "--flavor", "m1.tiny", "--network", "private")
+    cloud.openstack("server", "create", *wanted, "--wait", "by-hand")
+    assert "by-hand" in cloud.openstack("server", "list", "-f", "value", "-c", "Name").split()
+    assert cloud.openstack("server", "show", "by-hand", "-f", "value", "-c", "status").strip() == "ACTIVE"
+    cloud.openstack("server", "delete", "--wait", "by-hand")
+    assert "by-hand" not in cloud.openstack("server", "list", "-f", "value", "-c", "Name").split()
+
+
 def test_stop_and_start(guest: Guest, demo: Connection) -> None:
     demo.compute.stop_server(guest.id)
     demo.compute.wait_for_server(guest.server, status="SHUTOFF", wait=120)
