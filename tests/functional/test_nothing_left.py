@@ -57,6 +57,7 @@ def test_a_server_that_fits_nowhere_says_why_and_leaves_nothing(
         )
         assert server.fault["code"] == 500
         assert "No valid host was found" in server.fault["message"]
+        assert "No valid host was found" in cloud.openstack("server", "show", made.id, "-c", "fault")
         told = cloud.unkai("explain", made.id, "--directory", str(cloud.directory)).stdout
         assert "DISK_GB" in told
         guests.delete(demo, made)
