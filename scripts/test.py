@@ -161,8 +161,8 @@ def functional(extra: Sequence[str], seconds: float) -> Tally:
 PARALLEL = ("-n", "auto", "--dist", "worksteal", "-q")
 LAYERS = (
     Layer("lint", lint, minutes=15),
-    Layer("unit", of_folder("unit", *PARALLEL, "--ignore=tests/unit/architecture"), minutes=20),
-    Layer("api", of_folder("api", *PARALLEL), minutes=20),
+    Layer("unit", of_folder("unit", *PARALLEL, "--ignore=tests/unit/architecture"), minutes=25),
+    Layer("api", of_folder("api", *PARALLEL), minutes=45),
     Layer("functional", functional, 40, lambda: machine.lacks("guest")),
     Layer("docs", of_folder("docs", "-q"), minutes=5),
 )
