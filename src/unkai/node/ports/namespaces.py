@@ -41,12 +41,13 @@ def device(network_id: str) -> str:
 def make(network_id: str, port: MetadataPort, mtu: int, mark: Mark, *, userspace: bool) -> bool:
     """True when the pair is new. Raises NetlinkError, OSError."""
     where, outer, inner = name(network_id), device(network_id), f"{device(network_id)[:13]}-i"
-    _ensure(where)
-    if mark == links.marked(mark.host_id).get(outer) and _in_namespace(where, lambda: _complete(inner, port)):
+    if mark == links.marked(mark.host_id).get(outer) and _stands(where, inner, port):
         return False
+    # The marked device first: whatever an agent killed here leaves is found by it.
     links.make_veth(outer, inner, mark, mtu, port.mac)
     if userspace:
         links.offloads_off(outer, inner)
+    _ensure(where)
     with IPRoute() as ip:
         ip.link("set", index=ip.link_lookup(ifname=inner)[0], net_ns_fd=where)
     _in_namespace(where, lambda: _furnish(inner, port))
@@ -63,6 +64,15 @@ def remove(network_id: str, mark: Mark) -> None:
     links.remove(device(network_id), mark)
     with contextlib.suppress(FileNotFoundError):
         netns.remove(name(network_id))
+
+
+def _stands(where: str, inner: str, port: MetadataPort) -> bool:
+    if where not in netns.listnetns():
+        return False
+    try:
+        return _in_namespace(where, lambda: _complete(inner, port))
+    except OSError:
+        return False
 
 
 def _ensure(where: str) -> None:
