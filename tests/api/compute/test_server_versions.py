@@ -13,14 +13,16 @@ BASE = {
     "OS-DCF:diskConfig", "OS-EXT-AZ:availability_zone", "OS-EXT-STS:power_state", "OS-EXT-STS:task_state",
     "OS-EXT-STS:vm_state", "OS-SRV-USG:launched_at", "OS-SRV-USG:terminated_at", "accessIPv4", "accessIPv6",
     "addresses", "config_drive", "created", "flavor", "hostId", "id", "image", "key_name", "links", "metadata",
-    "name", "os-extended-volumes:volumes_attached", "progress", "security_groups", "status", "tenant_id", "updated", "user_id",
+    "name", "os-extended-volumes:volumes_attached", "progress", "security_groups", "status", "tenant_id", "updated",
+    "user_id",
 }  # fmt: skip
 ADMIN = {"OS-EXT-SRV-ATTR:host", "OS-EXT-SRV-ATTR:instance_name", "OS-EXT-SRV-ATTR:hypervisor_hostname"}
 _ADMIN_3 = "hostname kernel_id launch_index ramdisk_id reservation_id root_device_name user_data"
 ADMIN_3 = {f"OS-EXT-SRV-ATTR:{name}" for name in _ADMIN_3.split()}
 PUT = {
     "OS-DCF:diskConfig", "accessIPv4", "accessIPv6", "addresses", "created", "flavor", "hostId", "id", "image",
-    "links", "metadata", "name", "progress", "status", "tenant_id", "updated", "user_id",
+    "links", "metadata", "name", "progress", "status", "tenant_id", "updated",
+    "user_id",
 }  # fmt: skip
 # (since, what members see from then on, what administrators see besides)
 STEPS: list[tuple[int, set[str], set[str]]] = [

@@ -187,15 +187,11 @@ def test_a_grandchild_with_the_same_environment_is_not_taken_for_the_child(
         os.kill(grandchild, signal.SIGKILL)
 
 
-def test_the_callers_environment_stays_out(
-    make: Callable[..., Child], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_callers_environment_stays_out(make: Callable[..., Child], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OS_PASSWORD", "hush")
     process = children.start(make(env={"OVS_RUNDIR": "/x"}))
     until(lambda: b"OVS_RUNDIR=/x" in Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0"))
-    names = {
-        entry.partition(b"=")[0] for entry in Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
-    }
+    names = {entry.partition(b"=")[0] for entry in Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")}
     assert names - {b""} == {b"PATH", b"LANG", b"OVS_RUNDIR", b"UNKAI_CHILD"}
 
 
@@ -214,9 +210,7 @@ def test_a_child_that_never_gets_ready_is_ended(make: Callable[..., Child], tmp_
     assert children.adopt(child) is None
 
 
-def test_a_running_child_that_does_not_answer_is_left_alone(
-    make: Callable[..., Child], tmp_path: Path
-) -> None:
+def test_a_running_child_that_does_not_answer_is_left_alone(make: Callable[..., Child], tmp_path: Path) -> None:
     children.start(make())
     with pytest.raises(ChildError):
         children.start(make(ready=tmp_path / "never.sock", ready_timeout=0.1))
