@@ -155,7 +155,19 @@ def functional(extra: Sequence[str], seconds: float) -> Tally:
             return Tally(failed=1)
         prefix = (str(ROOT / "scripts/in-namespaces"),)
     options = ("-v", "--durations=10", "-p", "no:cacheprovider")
-    return pytest(["tests/functional"], options, extra, end - time.monotonic(), prefix)
+    tally = Tally()
+    for paths in functional_groups():
+        tally += pytest(paths, options, extra, end - time.monotonic(), prefix)
+    return tally
+
+
+def functional_groups() -> list[list[str]]:
+    """The files at the top, which share a cloud, and each folder, whose tests start daemons of their own: one after
+    the other, in different namespaces, because a machine has one Open vSwitch."""
+    top = ROOT / "tests/functional"
+    folders = sorted({path.relative_to(top).parts[0] for path in top.glob("*/**/test_*.py")})
+    files = sorted(str(path.relative_to(ROOT)) for path in top.glob("test_*.py"))
+    return [group for group in (files, *([f"tests/functional/{name}"] for name in folders)) if group]
 
 
 PARALLEL = ("-n", "auto", "--dist", "worksteal", "-q")
