@@ -33,7 +33,7 @@ class _Truth(msgspec.Struct, frozen=True):
 
 _Kind = _Text | _Whole | _Truth
 _ANY, _COUNT, _AMOUNT, _FLAG = _Text(), _Whole(1), _Whole(0), _Truth()
-_CPU_SET = _Text(pattern=r"\^?\d+((-\d+)?(,\^?\d+(-\d+)?)?)*")
+_CPU_SET = _Text(pattern=r"\^?\d+(-\d+)?(,\^?\d+(-\d+)?)*")
 _LEVEL = _Text(("custom", "high", "normal", "low"))
 
 
@@ -61,7 +61,7 @@ _PLAIN: Mapping[str, _Kind] = {
     **_each("hw:", "cpu_sockets cpu_cores cpu_threads cpu_max_sockets cpu_max_cores cpu_max_threads", _COUNT),
     **_each("hw:", "cpu_realtime hide_hypervisor_id locked_memory boot_menu vif_multiqueue_enabled", _FLAG),
     **_each("hw:", "mem_encryption pmu virtio_packed_ring ephemeral_encryption", _FLAG),
-    "hw:cpu_realtime_mask": _Text(pattern=r"(\^)?\d+((-\d+)?(,\^?\d+(-\d+)?)?)*"),
+    "hw:cpu_realtime_mask": _CPU_SET,
     "hw:cpu_policy": _choice("dedicated", "shared", "mixed"),
     "hw:cpu_thread_policy": _choice("prefer", "isolate", "require"),
     "hw:emulator_threads_policy": _choice("isolate", "share"),

@@ -1,5 +1,6 @@
 """Creating servers over HTTP: what is accepted, what is refused with nothing changed (LAUNCH-009 to LAUNCH-023)."""
 
+import asyncio
 import base64
 from typing import Any
 
@@ -93,6 +94,27 @@ async def test_the_guest_is_told_what_it_may_know(cloud: SimulatedCloud) -> None
         return data.meta == {"a": "b", "c": "d"} and data.admin_password is None
 
     await cloud.until(told)
+
+
+async def test_files_until_256(cloud: SimulatedCloud) -> None:
+    file = {"path": "/etc/motd", "contents": base64.b64encode(b"hello").decode()}
+    made = await create(cloud, "2.56", personality=[file], config_drive=True)
+    assert made.status == 202, made.text
+    await cloud.settled(made.body["server"]["id"], "ACTIVE")
+    (kept,) = cloud.guest_data(made.body["server"]["id"]).files
+    assert (kept.path, kept.contents) == (file["path"], file["contents"])
+    many = await create(cloud, "2.56", personality=[{**file, "path": f"/{number}"} for number in range(6)])
+    large = await create(cloud, "2.56", personality=[{**file, "contents": base64.b64encode(b"x" * 10241).decode()}])
+    assert (many.status, large.status) == (403, 403)
+
+
+async def test_requests_that_race_for_the_last_place(cloud: SimulatedCloud) -> None:
+    """However many come at once, the quota holds."""
+    project = cloud.projects["demo"]
+    await cloud.compute("PUT", f"/os-quota-sets/{project}", {"quota_set": {"instances": 2}})
+    answers = await asyncio.gather(*(create(cloud, name=str(number)) for number in range(8)))
+    await cloud.compute("DELETE", f"/os-quota-sets/{project}")
+    assert sorted(answer.status for answer in answers) == [202] * 2 + [403] * 6
 
 
 async def test_several_at_once(cloud: SimulatedCloud) -> None:
@@ -285,6 +307,43 @@ async def test_ambiguous_and_busy_networks(cloud: SimulatedCloud) -> None:
     await cloud.forget()
     kept = await cloud.call("GET", f"/network/v2.0/ports/{port_id}", user="demo")
     assert kept.body["port"]["device_id"] == "", "a port that was given is freed, not deleted"
+
+
+async def test_the_host_is_told_disks_and_hardware(cloud: SimulatedCloud) -> None:
+    flavor = {
+        "name": "rich",
+        "ram": 64,
+        "vcpus": 4,
+        "disk": 2,
+        "id": "rich",
+        "OS-FLV-EXT-DATA:ephemeral": 3,
+        "swap": 512,
+    }
+    assert (await cloud.compute("POST", "/flavors", {"flavor": flavor})).status == 200
+    await cloud.compute("POST", "/flavors/rich/os-extra_specs", {"extra_specs": {"hw:cpu_sockets": "2"}})
+    fields = {"hw_disk_bus": "scsi", "hw_vif_model": "e1000", "hw_machine_type": "q35"}
+    image = {"name": "i", "disk_format": "raw", "container_format": "bare", "visibility": "public", **fields}
+    image_id = (await cloud.call("POST", "/image/v2/images", image)).body["id"]
+    headers = {"Content-Type": "application/octet-stream"}
+    await cloud.call("PUT", f"/image/v2/images/{image_id}/file", content=bytes(1024), headers=headers)
+    net, _ = await network(cloud, "rich", "10.4.0.0/24")
+    networks = [{"uuid": net}]
+    made = await create(cloud, flavorRef="rich", imageRef=image_id, config_drive=True, networks=networks)
+    assert made.status == 202, made.text
+    await cloud.settled(made.body["server"]["id"], "ACTIVE")
+    guest = cloud.guest(made.body["server"]["id"])
+    gib, mib = 1024**3, 1024**2
+    assert [(disk.role, disk.device, disk.bus, disk.size) for disk in guest.disks[:3]] == [
+        ("root", "sda", "scsi", 2 * gib),
+        ("ephemeral", "sdb", "scsi", 3 * gib),
+        ("swap", "sdc", "scsi", 512 * mib),
+    ]
+    assert guest.disks[3].role == "config" and guest.disks[3].device not in ("sda", "sdb", "sdc")
+    assert guest.disks[0].image is not None and guest.disks[0].image.disk_format == "raw"
+    assert (guest.hardware.machine, guest.hardware.sockets, guest.hardware.cores) == ("q35", 2, 2)
+    (card,) = guest.interfaces
+    assert (card.model, card.network_id) == ("e1000", net)
+    assert (card.addresses[0].prefix_length, card.addresses[0].address[:5]) == (24, "10.4.")
 
 
 async def test_v20_leaves_out_what_it_does_not_know(cloud: SimulatedCloud) -> None:
