@@ -15,7 +15,7 @@ from unkai.kernel import children
 @click.option("--directory", type=click.Path(path_type=Path), help="The cloud's directory.")
 @click.option("--forget", is_flag=True, help="Delete everything the cloud holds, too.")
 def down(directory: Path | None, forget: bool) -> None:
-    """Stop the cloud: guests are shut down and come back with the next `up`, everything it holds stays."""
+    """Stop the cloud: guests are shut down (start them again after the next `up`), everything it holds stays."""
     place = Place(directory or default_directory())
     if not place.directory.exists():
         click.echo("there is no cloud here")
